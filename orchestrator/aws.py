@@ -1,0 +1,87 @@
+"""boto3 sessions: one place that knows the endpoint, the CA, the credentials and the retries."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from orchestrator.environment import CloudEndpoint
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """An access key, with a session token when it is temporary. Its repr shows no secret."""
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    session_token: str | None = field(default=None, repr=False)
+
+
+class AwsSession:
+    """boto3 clients for one cloud and one identity, made once each and shared between threads.
+
+    Args:
+        cloud: where the API is.
+        credentials: explicit ones (the embedded cloud's, or an assumed role's); None uses the
+            caller's own AWS configuration (environment, profile, OIDC).
+    """
+
+    def __init__(self, cloud: CloudEndpoint, credentials: Credentials | None = None) -> None:
+        self.cloud = cloud
+        self.credentials = credentials
+        self._session = boto3.session.Session(
+            region_name=cloud.region,
+            aws_access_key_id=credentials.access_key_id if credentials else None,
+            aws_secret_access_key=credentials.secret_access_key if credentials else None,
+            aws_session_token=credentials.session_token if credentials else None,
+        )
+        self._clients: dict[tuple[str, bool], Any] = {}
+        self._lock = threading.Lock()
+
+    def client(self, service: str, *, plain_http: bool = False) -> Any:
+        """Return the client of a service.
+
+        Args:
+            service: a boto3 service name.
+            plain_http: speak HTTP instead of HTTPS, which a TLS-only policy must refuse.
+
+        Raises:
+            ValueError: plain HTTP was asked for and the cloud's HTTP endpoint is not known.
+        """
+        with self._lock:
+            key = (service, plain_http)
+            if key not in self._clients:
+                self._clients[key] = self._make(service, plain_http)
+            return self._clients[key]
+
+    def _make(self, service: str, plain_http: bool) -> Any:
+        endpoint, verify, use_ssl = self.cloud.endpoint_url, self.cloud.ca_bundle, True
+        if plain_http:
+            endpoint, verify, use_ssl = self.cloud.http_endpoint_url, None, False
+            if endpoint is None and self.cloud.endpoint_url is not None:
+                raise ValueError("this cloud has no plain HTTP endpoint")
+        config = Config(
+            retries={"mode": "standard", "total_max_attempts": 4},
+            connect_timeout=5,
+            read_timeout=60,
+            max_pool_connections=32,
+            s3={"addressing_style": "path"} if self.cloud.endpoint_url else None,
+            tcp_keepalive=True,
+        )
+        return self._session.client(service, endpoint_url=endpoint, verify=verify, use_ssl=use_ssl, config=config)
+
+    def assume_role(self, role_arn: str, session_name: str = "ephk") -> AwsSession:
+        """Return a session with the role's temporary credentials (an hour).
+
+        Raises:
+            botocore.exceptions.ClientError: the role's trust policy or the caller's policy refuses.
+        """
+        answer = self.client("sts").assume_role(RoleArn=role_arn, RoleSessionName=session_name)["Credentials"]
+        return AwsSession(
+            self.cloud,
+            Credentials(answer["AccessKeyId"], answer["SecretAccessKey"], answer["SessionToken"]),
+        )

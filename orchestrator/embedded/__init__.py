@@ -1,0 +1,1 @@
+"""AWS on this machine: a gateway, an MSK control plane and real brokers."""

@@ -1,0 +1,165 @@
+"""What a lease owns, as a plain data object: the only thing that contracts see.
+
+Pulumi, Terraform or a person may have made it; the object is the same. It holds no secret: a
+principal names where its secret is kept.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Mechanism = Literal["scram", "iam", "mtls"]
+Listener = Literal["scram", "iam", "mtls"]
+
+#: The ports that MSK listens on inside a VPC; security groups speak of these
+#: ("Port information", Amazon MSK Developer Guide).
+MSK_PORTS: dict[Listener, int] = {"mtls": 9094, "scram": 9096, "iam": 9098}
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CloudEndpoint(_Frozen):
+    """How the cloud's API is reached.
+
+    Attributes:
+        region: an AWS region.
+        account_id: twelve digits.
+        endpoint_url: the HTTPS gateway of the embedded cloud; None on AWS.
+        http_endpoint_url: the same gateway in plain HTTP; None on AWS.
+        ca_bundle: a file with the gateway's CA; None on AWS (the system's trust store).
+    """
+
+    region: str
+    account_id: str
+    endpoint_url: str | None = None
+    http_endpoint_url: str | None = None
+    ca_bundle: str | None = None
+
+
+class Grant(_Frozen):
+    """What one principal may do with one topic.
+
+    Attributes:
+        topic: the topic's name (or the prefix of its name).
+        pattern: whether `topic` is a whole name or a prefix.
+        allow: `produce`, `consume` or both.
+        group: the consumer group; needed for `consume`.
+    """
+
+    topic: str
+    pattern: Literal["literal", "prefixed"] = "literal"
+    allow: tuple[Literal["produce", "consume"], ...]
+    group: str | None = None
+
+
+class Principal(_Frozen):
+    """A client identity of the environment.
+
+    Attributes:
+        name: as the spec calls it.
+        auth: how it authenticates.
+        kafka_principal: as ACLs name it, for example `User:orders-producer`.
+        secret_arn: the Secrets Manager secret with `{"username", "password"}` (SCRAM).
+        role_arn: the IAM role to assume (IAM).
+        grants: what it may do; everything else must be refused.
+    """
+
+    name: str
+    auth: Mechanism
+    kafka_principal: str
+    secret_arn: str | None = None
+    role_arn: str | None = None
+    grants: tuple[Grant, ...] = ()
+
+
+class Topic(_Frozen):
+    """A topic as declared."""
+
+    name: str
+    partitions: int
+    replication_factor: int
+    config: dict[str, str] = Field(default_factory=dict)
+
+
+class Cluster(_Frozen):
+    """The Kafka cluster.
+
+    Attributes:
+        arn: the cluster's ARN.
+        name: the cluster's name.
+        kafka_version: as the provider states it.
+        brokers: how many brokers were asked for.
+        bootstrap: bootstrap servers (`host:port,host:port`) by listener; only listeners that exist.
+        ca_pem: the CA that signs the brokers' certificates; None means the system's trust store.
+        certificate_authority_arn: the private CA whose certificates the mTLS listener accepts.
+    """
+
+    arn: str
+    name: str
+    kafka_version: str
+    brokers: int
+    bootstrap: dict[Listener, str]
+    ca_pem: str | None = None
+    certificate_authority_arn: str | None = None
+
+
+class Network(_Frozen):
+    """Where the brokers live."""
+
+    vpc_id: str
+    subnet_ids: tuple[str, ...]
+    route_table_ids: tuple[str, ...]
+    s3_endpoint_id: str
+    broker_security_group_id: str
+    client_security_group_id: str
+
+
+class Bucket(_Frozen):
+    """The environment's object-storage bucket and the key that encrypts it."""
+
+    name: str
+    kms_key_arn: str
+
+
+class Environment(_Frozen):
+    """Everything a contract may look at.
+
+    Attributes:
+        lease_id: the lease's short id, part of every name.
+        name: what people call it.
+        flavour: what provides the Kafka API (`msk`, ...).
+        target: `embedded` or `aws`; an embedded result never counts as cloud.
+        tags: the tags that everything must carry.
+        roles: IAM role ARNs by purpose (`operator`, `client`, `connector`).
+        boundary_arn: the permissions boundary that every role must carry.
+    """
+
+    lease_id: str
+    name: str
+    flavour: str
+    target: Literal["embedded", "aws"]
+    created_at: datetime
+    expires_at: datetime
+    cloud: CloudEndpoint
+    cluster: Cluster
+    network: Network | None = None
+    bucket: Bucket | None = None
+    principals: tuple[Principal, ...] = ()
+    topics: tuple[Topic, ...] = ()
+    roles: dict[str, str] = Field(default_factory=dict)
+    boundary_arn: str | None = None
+    log_group: str | None = None
+    connect_url: str | None = None
+    tags: dict[str, str] = Field(default_factory=dict)
+
+    def principal(self, name: str) -> Principal:
+        """Return the principal called `name`; raises KeyError."""
+        for principal in self.principals:
+            if principal.name == name:
+                return principal
+        raise KeyError(name)

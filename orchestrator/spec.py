@@ -1,0 +1,316 @@
+"""The environment spec: the YAML a user writes, as a validated object."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from orchestrator.environment import Grant, Mechanism
+from orchestrator.errors import UsageError
+from orchestrator.spec_source import Problem, SpecSource
+
+Flavour = Literal["msk", "msk-serverless", "kafka-ec2", "automq-ec2"]
+
+#: Flavours that `up` can provision today; the others are in the vocabulary, and refused with that reason.
+PROVISIONABLE: frozenset[str] = frozenset({"msk"})
+
+MIN_TTL = timedelta(minutes=5)
+MAX_TTL = timedelta(days=7)
+
+_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+_NAME = re.compile(r"[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?")
+#: Kafka's own rule for topic names (org.apache.kafka.common.internals.Topic).
+_TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")
+#: Also the last part of a Secrets Manager name and of a Kafka principal.
+_PRINCIPAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+def parse_duration(text: object) -> timedelta:
+    """Read a duration such as `90m`, `4h`, `1d12h` or `300s`.
+
+    Raises:
+        ValueError: it is not of that form.
+    """
+    match = _DURATION.fullmatch(text.strip()) if isinstance(text, str) and text.strip() else None
+    if match is None:
+        raise ValueError("must be a duration such as 30m, 4h or 1d12h")
+    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+
+
+def format_duration(duration: timedelta) -> str:
+    """Write a duration as `parse_duration` reads it."""
+    seconds = int(duration.total_seconds())
+    parts = [(seconds // 86400, "d"), (seconds // 3600 % 24, "h"), (seconds // 60 % 60, "m"), (seconds % 60, "s")]
+    return "".join(f"{count}{unit}" for count, unit in parts if count) or "0s"
+
+
+def parse_ttl(text: object) -> timedelta:
+    """Read a time to live within the allowed range.
+
+    Raises:
+        ValueError: not a duration, or outside `MIN_TTL` to `MAX_TTL`.
+    """
+    ttl = text if isinstance(text, timedelta) else parse_duration(text)
+    if not MIN_TTL <= ttl <= MAX_TTL:
+        raise ValueError(
+            f"must be between {format_duration(MIN_TTL)} and {format_duration(MAX_TTL)}, is {format_duration(ttl)}"
+        )
+    return ttl
+
+
+def _matching(pattern: re.Pattern[str], rule: str) -> Any:
+    def check(value: str) -> str:
+        if not pattern.fullmatch(value):
+            raise ValueError(rule)
+        return value
+
+    return AfterValidator(check)
+
+
+EnvironmentName = Annotated[
+    str,
+    _matching(
+        _NAME,
+        "must be 1 to 32 characters: lower-case letters, digits and '-', beginning with a letter, not ending in '-'",
+    ),
+]
+TopicName = Annotated[
+    str, _matching(_TOPIC, "must be 1 to 249 of the characters a-z A-Z 0-9 . _ - (Kafka's rule for topic names)")
+]
+PrincipalName = Annotated[
+    str, _matching(_PRINCIPAL, "must be 1 to 64 of the characters A-Z a-z 0-9 _ . -, beginning with a letter or digit")
+]
+
+
+def _config_value(value: object) -> object:
+    """Kafka's configuration values are text; YAML's own numbers and booleans are taken as Kafka writes them."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int | float) else value
+
+
+ConfigValue = Annotated[str, BeforeValidator(_config_value)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class BrokersSpec(_Strict):
+    """The brokers.
+
+    Attributes:
+        count: how many; a multiple of the number of zones, as MSK requires.
+        instance_type: an MSK broker type.
+        storage_gb: EBS volume of each broker, GiB.
+        kafka_version: a version that MSK offers; the embedded target runs Apache Kafka 4.3.1 whatever this says.
+        config: server properties that MSK lets a custom configuration set.
+    """
+
+    count: int = Field(default=3, ge=1, le=15)
+    instance_type: str = Field(default="kafka.m7g.large", pattern=r"^(kafka|express)\.[a-z0-9]+\.[a-z0-9]+$")
+    storage_gb: int = Field(default=10, ge=1, le=16384)
+    kafka_version: str = Field(default="4.1.x.kraft", pattern=r"^\d+\.\d+(\.\d+|\.x)(\.kraft)?$")
+    config: dict[str, ConfigValue] = Field(default_factory=dict)
+
+
+class NetworkSpec(_Strict):
+    """The VPC: `zones` private subnets in as many availability zones."""
+
+    cidr: str = Field(default="10.42.0.0/16", pattern=r"^\d{1,3}(\.\d{1,3}){3}/(1[6-9]|2[0-4])$")
+    zones: int = Field(default=3, ge=1, le=3)
+
+
+class TopicSpec(_Strict):
+    """A topic, made by the operator role once the cluster is active."""
+
+    name: TopicName
+    partitions: int = Field(default=3, ge=1, le=1000)
+    replication_factor: int | None = Field(default=None, ge=1, le=15)
+    config: dict[str, ConfigValue] = Field(default_factory=dict)
+
+
+class GrantSpec(_Strict):
+    """What a principal may do with one declared topic."""
+
+    topic: TopicName
+    allow: tuple[Literal["produce", "consume"], ...] = Field(min_length=1)
+    group: str | None = Field(default=None, min_length=1, max_length=249)
+
+    @model_validator(mode="after")
+    def _consume_names_its_group(self) -> GrantSpec:
+        if "consume" in self.allow and self.group is None:
+            raise ValueError("'consume' needs 'group': the consumer group that the principal may use")
+        return self
+
+    def as_grant(self) -> Grant:
+        """Return the grant as the environment object carries it."""
+        return Grant(topic=self.topic, allow=self.allow, group=self.group)
+
+
+class PrincipalSpec(_Strict):
+    """A client identity with the least it needs."""
+
+    name: PrincipalName
+    auth: Mechanism = "scram"
+    grants: tuple[GrantSpec, ...] = Field(min_length=1)
+
+
+class BucketSpec(_Strict):
+    """The object-storage bucket: objects expire after `expire_days` days."""
+
+    expire_days: int = Field(default=7, ge=1, le=365)
+
+
+class EnvironmentSpec(_Strict):
+    """One environment, as asked for. Every field has a default: an empty spec is a working environment."""
+
+    name: EnvironmentName = "default"
+    flavour: Flavour = "msk"
+    region: str = Field(default="us-east-1", pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")
+    ttl: Annotated[timedelta, BeforeValidator(parse_ttl)] = timedelta(hours=4)
+    cost_center: str = "none"
+    brokers: BrokersSpec = BrokersSpec()
+    network: NetworkSpec = NetworkSpec()
+    auth: tuple[Mechanism, ...] = Field(default=("scram", "iam", "mtls"), min_length=1)
+    topics: tuple[TopicSpec, ...] = (TopicSpec(name="events"),)
+    principals: tuple[PrincipalSpec, ...] = (
+        PrincipalSpec(name="producer", grants=(GrantSpec(topic="events", allow=("produce",)),)),
+        PrincipalSpec(name="consumer", grants=(GrantSpec(topic="events", allow=("consume",), group="consumer"),)),
+    )
+    bucket: BucketSpec = BucketSpec()
+
+    def problems(self) -> list[Problem]:
+        """Return what fields are right by themselves and wrong together, with the path of each."""
+        found: list[Problem] = []
+        if self.flavour not in PROVISIONABLE:
+            ready = ", ".join(sorted(PROVISIONABLE))
+            found.append(Problem(("flavour",), f"'{self.flavour}' cannot be provisioned by this version; use {ready}"))
+        if self.brokers.count % self.network.zones:
+            found.append(
+                Problem(
+                    ("brokers", "count"),
+                    f"must be a multiple of the {self.network.zones} subnets (network.zones), is {self.brokers.count}",
+                )
+            )
+        found += _duplicates(("auth",), self.auth)
+        if "iam" not in self.auth:
+            found.append(
+                Problem(
+                    ("auth",), "must include 'iam': MSK has no super user, so only an IAM role can create the first ACL"
+                )
+            )
+        found += _duplicates(("topics",), tuple(topic.name for topic in self.topics), "name")
+        found += _duplicates(("principals",), tuple(principal.name for principal in self.principals), "name")
+        for index, topic in enumerate(self.topics):
+            if topic.replication_factor is not None and topic.replication_factor > self.brokers.count:
+                found.append(
+                    Problem(
+                        ("topics", index, "replication_factor"),
+                        f"must not exceed the {self.brokers.count} brokers, is {topic.replication_factor}",
+                    )
+                )
+        return found + self._grant_problems()
+
+    def _grant_problems(self) -> list[Problem]:
+        found: list[Problem] = []
+        declared = {topic.name for topic in self.topics}
+        for index, principal in enumerate(self.principals):
+            if principal.auth not in self.auth:
+                found.append(
+                    Problem(
+                        ("principals", index, "auth"),
+                        f"'{principal.auth}' is not among the environment's mechanisms: {', '.join(self.auth)}",
+                    )
+                )
+            for position, grant in enumerate(principal.grants):
+                if grant.topic not in declared:
+                    found.append(
+                        Problem(
+                            ("principals", index, "grants", position, "topic"),
+                            f"no topic '{grant.topic}' is declared; topics: {', '.join(sorted(declared)) or 'none'}",
+                        )
+                    )
+        return found
+
+    def replication_factor(self, topic: TopicSpec) -> int:
+        """Return a topic's replication factor: as declared, else three or the number of brokers."""
+        return topic.replication_factor or min(3, self.brokers.count)
+
+
+def _duplicates(path: tuple[str, ...], values: tuple[str, ...], field: str | None = None) -> list[Problem]:
+    return [
+        Problem((*path, index, *([field] if field else [])), f"'{value}' is there twice")
+        for index, value in enumerate(values)
+        if value in values[:index]
+    ]
+
+
+def load_spec(path: Path | None, *, overrides: dict[str, Any] | None = None) -> EnvironmentSpec:
+    """Read and validate a spec.
+
+    Args:
+        path: the YAML file; None takes `ephk.yaml` when there is one, else the built-in defaults.
+        overrides: top-level fields given on the command line (`name`, `ttl`).
+
+    Raises:
+        UsageError: every error found, each with file, line, field and what would be right.
+    """
+    if path is None and Path("ephk.yaml").is_file():
+        path = Path("ephk.yaml")
+    source = SpecSource.read(path) if path is not None else SpecSource.empty()
+    document = {**source.document, **(overrides or {})}
+    try:
+        spec = EnvironmentSpec.model_validate(document)
+    except ValidationError as error:
+        raise source.error(_from_pydantic(error), frozenset(overrides or {})) from None
+    problems = spec.problems()
+    if problems:
+        raise source.error(problems, frozenset(overrides or {}))
+    return spec
+
+
+def _from_pydantic(error: ValidationError) -> list[Problem]:
+    """Say pydantic's findings in the words of the file rather than of the model."""
+    problems = []
+    for item in error.errors():
+        path = tuple(part for part in item["loc"])
+        kind, given = item["type"], item.get("input")
+        if kind == "extra_forbidden":
+            message = f"there is no such field; {_fields_at(path[:-1])}"
+        elif kind == "literal_error":
+            message = f"must be one of {item['ctx']['expected'].replace(' or ', ', ')}, is '{given}'"
+        elif kind == "value_error":
+            message = str(item["ctx"]["error"])
+        elif kind == "missing":
+            message = "is required"
+        else:
+            text = item["msg"].removeprefix("Input ")
+            message = f"{text[0].lower()}{text[1:]}, is {given!r}"
+        problems.append(Problem(path, message))
+    # A list whose items are wrong is also reported as too short: the item's own problem says it all.
+    paths = [problem.path for problem in problems]
+    return [p for p in problems if not any(other != p.path and other[: len(p.path)] == p.path for other in paths)]
+
+
+def _fields_at(path: tuple[str | int, ...]) -> str:
+    """List the fields that exist where an unknown one was found."""
+    models: dict[str, type[BaseModel]] = {
+        "brokers": BrokersSpec,
+        "network": NetworkSpec,
+        "topics": TopicSpec,
+        "principals": PrincipalSpec,
+        "grants": GrantSpec,
+        "bucket": BucketSpec,
+    }
+    names = [part for part in path if isinstance(part, str) and part in models]
+    model = models[names[-1]] if names else EnvironmentSpec
+    return "fields here: " + ", ".join(sorted(model.model_fields))
+
+
+__all__ = ["EnvironmentSpec", "UsageError", "format_duration", "load_spec", "parse_duration", "parse_ttl"]
