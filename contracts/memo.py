@@ -1,0 +1,56 @@
+"""Answers that several probes need, found once: the first asks, the others wait for the same answer."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from typing import Any, TypeVar
+
+from contracts.model import ProbeError, Watch
+
+T = TypeVar("T")
+
+
+class Memo:
+    """Thread-safe results by key. A failure is kept as well: what was refused once is not tried by every probe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._futures: dict[Hashable, Future[Any]] = {}
+
+    def get(self, key: Hashable, find: Callable[[], T], watch: Watch) -> T:
+        """Return what `find` returned or raise what it raised, calling it at most once for a key.
+
+        Raises:
+            ProbeError: another probe is still finding it when this probe's time is over.
+        """
+        with self._lock:
+            future = self._futures.get(key)
+            mine = future is None
+            if future is None:
+                future = self._futures[key] = Future()
+        if mine:
+            try:
+                future.set_result(find())
+            except BaseException as error:  # noqa: BLE001 - it is raised again below, in every probe that asks
+                future.set_exception(error)
+        try:
+            answer: T = future.result(timeout=watch.remaining())
+        except FutureTimeoutError:
+            if future.done():
+                raise
+            raise ProbeError(f"{watch.waiting_for}: another probe asked first and has no answer yet") from None
+        return answer
+
+    def forget(self, key: Hashable) -> None:
+        """Let the next `get` ask again."""
+        with self._lock:
+            self._futures.pop(key, None)
+
+    def finished(self) -> list[Any]:
+        """Return the results that are there."""
+        with self._lock:
+            futures = list(self._futures.values())
+        return [f.result() for f in futures if f.done() and f.exception() is None]

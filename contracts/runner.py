@@ -1,0 +1,158 @@
+"""Runs contracts side by side: a deadline for each, and a result for each, whatever a probe does."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from contracts.access import Access
+from contracts.diagnosis import explain
+from contracts.model import Contract, Failed, Layer, NotCovered, Outcome, ProbeError, Result, Status, Verified, Watch
+from contracts.needs import unmet
+from contracts.registry import Registry, contracts_for
+from orchestrator.environment import Environment
+
+#: Enough to hide latency; more would only queue for the processors of a small machine.
+CONCURRENCY = 8
+
+
+def run(
+    environment: Environment,
+    access: Access,
+    *,
+    select: Sequence[str] = (),
+    deadline_s: float = 30.0,
+    on_result: Callable[[Result], None] | None = None,
+    registry: Registry | None = None,
+) -> list[Result]:
+    """Probe the environment's contracts and return a result for each, in the order of the catalogue.
+
+    A probe that raises, or that has not answered after `deadline_s` seconds, becomes an `error` that
+    says why. A thread that overstays is left behind as a daemon; it cannot keep the process alive.
+
+    Args:
+        environment: what is probed.
+        access: how it is reached; the caller closes it.
+        select: patterns of contract ids; empty means all.
+        deadline_s: seconds for each probe, counted from its own start.
+        on_result: called in the caller's thread as each result arrives (in order of arrival).
+        registry: another register than the product's own.
+
+    Raises:
+        UsageError: a pattern selects nothing.
+    """
+    chosen = contracts_for(environment, select, registry)
+    waiting = deque(enumerate(chosen))
+    answers: queue.Queue[_Answer] = queue.Queue()
+    running: dict[int, tuple[Contract, Watch]] = {}
+    results: dict[int, Result] = {}
+
+    def settle(index: int, result: Result) -> None:
+        results[index] = result
+        if on_result is not None:
+            on_result(result)
+
+    while waiting or running:
+        while waiting and len(running) < CONCURRENCY:
+            index, contract = waiting.popleft()
+            watch = Watch(deadline_s)
+            running[index] = (contract, watch)
+            thread = threading.Thread(
+                target=_probe, args=(index, contract, access, watch, answers), name=f"probe {contract.id}", daemon=True
+            )
+            thread.start()
+        nearest = min(watch.started + watch.deadline_s for _, watch in running.values())
+        try:
+            answer = answers.get(timeout=max(0.0, nearest - time.monotonic()))
+        except queue.Empty:
+            for index, (contract, watch) in list(running.items()):
+                if time.monotonic() >= watch.started + watch.deadline_s:
+                    del running[index]
+                    settle(index, _overdue(environment, contract, watch, access))
+            continue
+        if answer.index not in running:
+            continue  # it answered after its deadline: the result has been given
+        contract, watch = running.pop(answer.index)
+        settle(answer.index, _result(environment, contract, answer, access))
+    return [results[index] for index in sorted(results)]
+
+
+@dataclass(frozen=True)
+class _Answer:
+    index: int
+    outcome: Outcome | BaseException
+    duration_s: float
+
+
+def _probe(index: int, contract: Contract, access: Access, watch: Watch, answers: queue.Queue[_Answer]) -> None:
+    outcome: Outcome | BaseException
+    try:
+        reason = unmet(access.environment, contract.needs)
+        outcome = NotCovered(reason) if reason else contract.probe(access, watch)
+    except BaseException as error:  # noqa: BLE001 - whatever a probe does, the run goes on and reports it
+        outcome = error
+    answers.put(_Answer(index, outcome, time.monotonic() - watch.started))
+
+
+def layer_of(environment: Environment, contract: Contract) -> Layer:
+    """Return the layer that a result counts in: never `cloud` for what the embedded target showed."""
+    if environment.target == "embedded":
+        return "local"
+    return "cloud" if "cloud" in contract.layers else contract.layers[0]
+
+
+def _make(
+    environment: Environment,
+    contract: Contract,
+    status: Status,
+    access: Access,
+    *,
+    evidence: Any,
+    reason: str,
+    duration_s: float,
+) -> Result:
+    return Result(
+        id=contract.id,
+        title=contract.title,
+        risk=contract.risk,
+        layer=layer_of(environment, contract),
+        status=status,
+        statement=contract.statement,
+        vantage=contract.vantage,
+        evidence=access.redact(dict(evidence)),
+        reason=access.redact(reason),
+        duration_s=duration_s,
+    )
+
+
+def _result(environment: Environment, contract: Contract, answer: _Answer, access: Access) -> Result:
+    status: Status
+    evidence: Any = {}
+    reason = ""
+    match answer.outcome:
+        case Verified(evidence):
+            status = "verified"
+        case Failed(reason, evidence):
+            status = "failed"
+        case NotCovered(reason):
+            status = "not_covered"
+        case ProbeError() as error:
+            status, reason, evidence = "error", str(error), error.evidence
+        case BaseException() as error:
+            diagnosis = explain(error)
+            status, reason, evidence = "error", diagnosis.sentence(), {"diagnosis": diagnosis.code}
+        case other:
+            status, reason = "error", f"the probe answered with {type(other).__name__}, which is no outcome"
+    return _make(environment, contract, status, access, evidence=evidence, reason=reason, duration_s=answer.duration_s)
+
+
+def _overdue(environment: Environment, contract: Contract, watch: Watch, access: Access) -> Result:
+    reason = f"no answer within {watch.deadline_s:g} s; it was waiting for {watch.waiting_for}"
+    return _make(
+        environment, contract, "error", access, evidence={}, reason=reason, duration_s=time.monotonic() - watch.started
+    )

@@ -1,0 +1,225 @@
+"""The few requests that probes send, as functions over a connection (Apache Kafka documentation, "Protocol")."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+from contracts.wire import codec
+from contracts.wire.connection import BrokerConnection
+
+T = TypeVar("T")
+
+_PRODUCE, _FETCH, _LIST_OFFSETS, _METADATA, _HEARTBEAT = 0, 1, 2, 3, 12
+_API_VERSIONS, _CREATE_TOPICS, _DELETE_TOPICS, _DELETE_RECORDS = 18, 19, 20, 21
+EARLIEST, LATEST = -2, -1
+
+#: Bits of an authorized-operations field are AclOperation codes (KIP-430).
+_OPERATIONS = {
+    3: "READ",
+    4: "WRITE",
+    5: "CREATE",
+    6: "DELETE",
+    7: "ALTER",
+    8: "DESCRIBE",
+    9: "CLUSTER_ACTION",
+    10: "DESCRIBE_CONFIGS",
+    11: "ALTER_CONFIGS",
+    12: "IDEMPOTENT_WRITE",
+}
+
+
+@dataclass(frozen=True)
+class Broker:
+    """A broker as it advertises itself on one listener."""
+
+    id: int
+    host: str
+    port: int
+
+
+@dataclass(frozen=True)
+class TopicMetadata:
+    """A topic as one principal sees it.
+
+    Attributes:
+        error: Kafka's code; 29 means that the principal may not describe it.
+        leaders: the leading broker's id by partition.
+        operations: what the broker says that the principal may do (KIP-430); None when it did not say.
+    """
+
+    name: str
+    error: int
+    leaders: dict[int, int]
+    operations: frozenset[str] | None
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What a broker knows of the cluster."""
+
+    brokers: tuple[Broker, ...]
+    controller_id: int
+    topics: dict[str, TopicMetadata]
+
+
+def operations(bits: int) -> frozenset[str] | None:
+    """Decode an authorized-operations field; the lowest 32-bit integer means that it was not sent."""
+    if bits == -(2**31):
+        return None
+    return frozenset(name for bit, name in _OPERATIONS.items() if bits >> bit & 1)
+
+
+def api_versions(connection: BrokerConnection) -> dict[int, tuple[int, int]]:
+    """Return the versions (lowest, highest) of each API key that the broker offers."""
+    reader = connection.request(_API_VERSIONS, 0, b"")
+    reader.int16()
+    return dict(reader.array(lambda: (reader.int16(), (reader.int16(), reader.int16()))))
+
+
+def metadata(connection: BrokerConnection, topics: list[str] | None) -> Metadata:
+    """Return brokers and topics (None: every topic that the principal may see), without creating any."""
+    names = None if topics is None else [codec.string(name) for name in topics]
+    flags = codec.boolean(False) + codec.boolean(False) + codec.boolean(True)
+    reader = connection.request(_METADATA, 8, codec.array(names) + flags)
+    reader.int32()
+
+    def broker() -> Broker:
+        found = Broker(reader.int32(), reader.string(), reader.int32())
+        reader.string()  # rack
+        return found
+
+    def partition() -> tuple[int, int]:
+        reader.int16()
+        index, leader = reader.int32(), reader.int32()
+        reader.int32()  # leader epoch
+        for _ in ("replicas", "in sync", "offline"):
+            reader.array(reader.int32)
+        return index, leader
+
+    def topic() -> TopicMetadata:
+        error, name = reader.int16(), reader.string()
+        reader.int8()  # whether it is internal
+        return TopicMetadata(name, error, dict(reader.array(partition)), operations(reader.int32()))
+
+    brokers = tuple(reader.array(broker))
+    reader.string()  # the cluster's id
+    controller = reader.int32()
+    return Metadata(brokers, controller, {found.name: found for found in reader.array(topic)})
+
+
+def _corrupt_batch() -> bytes:
+    value = b"ephk-probe"
+    # Attributes, timestamp delta, offset delta, no key (zigzag -1), the value, no headers.
+    record = b"\x00\x00\x00\x01" + bytes([len(value) * 2]) + value + b"\x00"
+    after_checksum = (
+        codec.int16(0)  # attributes
+        + codec.int32(0)  # last offset delta
+        + codec.int64(1) * 2  # base and highest timestamp
+        + codec.int64(-1)  # producer id
+        + codec.int16(-1)  # producer epoch
+        + codec.int32(-1)  # base sequence
+        + codec.array([bytes([len(record) * 2]) + record])
+    )
+    after_length = codec.int32(0) + codec.int8(2) + b"\xde\xad\xbe\xef" + after_checksum  # epoch, magic, checksum
+    return codec.int64(0) + codec.blob(after_length)  # base offset
+
+
+#: A complete record batch (magic 2, one record) whose CRC-32C is wrong: a broker that authorizes the
+#: request answers CORRUPT_MESSAGE and stores nothing; one that does not never looks at it.
+CORRUPT_BATCH = _corrupt_batch()
+
+
+def produce_corrupt(connection: BrokerConnection, topic: str, partition: int = 0) -> int:
+    """Ask to append the corrupt batch and return Kafka's error code; nothing is ever stored."""
+    partitions = codec.array([codec.int32(partition) + codec.blob(CORRUPT_BATCH)])
+    body = codec.string(None) + codec.int16(-1) + codec.int32(5000)
+    reader = connection.request(_PRODUCE, 3, body + codec.array([codec.string(topic) + partitions]))
+
+    def answer() -> int:
+        reader.int32()
+        code = reader.int16()
+        reader.int64()
+        reader.int64()
+        return code
+
+    return _only(reader.array(lambda: (reader.string(), reader.array(answer))))
+
+
+def fetch(connection: BrokerConnection, topic: str, partition: int = 0, offset: int = 0) -> int:
+    """Ask for records, without waiting for any, and return Kafka's error code."""
+    partitions = codec.array([codec.int32(partition) + codec.int64(offset) + codec.int32(1024)])
+    body = codec.int32(-1) + codec.int32(0) + codec.int32(0) + codec.int32(1024) + codec.int8(0)
+    reader = connection.request(_FETCH, 4, body + codec.array([codec.string(topic) + partitions]))
+    reader.int32()
+
+    def answer() -> int:
+        reader.int32()
+        code = reader.int16()
+        reader.int64()
+        reader.int64()
+        reader.array(lambda: (reader.int64(), reader.int64()))
+        reader.blob()
+        return code
+
+    return _only(reader.array(lambda: (reader.string(), reader.array(answer))))
+
+
+def heartbeat(connection: BrokerConnection, group: str) -> int:
+    """Send a heartbeat of a member that does not exist; it needs READ on the group and changes nothing."""
+    reader = connection.request(_HEARTBEAT, 1, codec.string(group) + codec.int32(1) + codec.string("ephk-probe"))
+    reader.int32()
+    return reader.int16()
+
+
+def list_offset(connection: BrokerConnection, topic: str, partition: int, which: int) -> tuple[int, int]:
+    """Return (error code, offset) of a partition's EARLIEST or LATEST offset; ask the partition's leader."""
+    partitions = codec.array([codec.int32(partition) + codec.int64(which)])
+    reader = connection.request(_LIST_OFFSETS, 1, codec.int32(-1) + codec.array([codec.string(topic) + partitions]))
+
+    def answer() -> tuple[int, int]:
+        reader.int32()
+        code = reader.int16()
+        reader.int64()
+        return code, reader.int64()
+
+    return _only(reader.array(lambda: (reader.string(), reader.array(answer))))
+
+
+def create_topic(
+    connection: BrokerConnection, topic: str, *, partitions: int, replicas: int, timeout_ms: int
+) -> tuple[int, str]:
+    """Create a topic (ask the controller) and return (error code, message)."""
+    wanted = codec.string(topic) + codec.int32(partitions) + codec.int16(replicas) + codec.array([]) + codec.array([])
+    reader = connection.request(
+        _CREATE_TOPICS, 2, codec.array([wanted]) + codec.int32(timeout_ms) + codec.boolean(False)
+    )
+    reader.int32()
+    return reader.array(lambda: (reader.string(), (reader.int16(), reader.string())))[0][1]
+
+
+def delete_topic(connection: BrokerConnection, topic: str, *, timeout_ms: int) -> int:
+    """Delete a topic (ask the controller) and return the error code."""
+    reader = connection.request(_DELETE_TOPICS, 1, codec.array([codec.string(topic)]) + codec.int32(timeout_ms))
+    reader.int32()
+    return reader.array(lambda: (reader.string(), reader.int16()))[0][1]
+
+
+def delete_records(connection: BrokerConnection, topic: str, partition: int, before: int, *, timeout_ms: int) -> int:
+    """Delete a partition's records below an offset (ask the leader) and return the error code."""
+    partitions = codec.array([codec.int32(partition) + codec.int64(before)])
+    reader = connection.request(
+        _DELETE_RECORDS, 0, codec.array([codec.string(topic) + partitions]) + codec.int32(timeout_ms)
+    )
+    reader.int32()
+
+    def answer() -> int:
+        reader.int32()
+        reader.int64()
+        return reader.int16()
+
+    return _only(reader.array(lambda: (reader.string(), reader.array(answer))))
+
+
+def _only(topics: list[tuple[str, list[T]]]) -> T:
+    return topics[0][1][0]

@@ -1,0 +1,18 @@
+"""The contracts' own environment: three real brokers and moto, started once for these tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.embedded.contracts.harness import Harness, Machinery
+
+
+@pytest.fixture(scope="session")
+def harness() -> Iterator[Harness]:
+    machinery = Machinery()
+    try:
+        yield machinery.start(3)
+    finally:
+        machinery.stop()

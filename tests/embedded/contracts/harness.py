@@ -1,0 +1,353 @@
+"""A small environment for the contracts' own tests: real brokers, and AWS as moto has it, all in this process.
+
+The gateway is not needed here: what only it enforces (a bucket's TLS-only policy) is tested with the whole product.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import secrets
+import shutil
+import tempfile
+import threading
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from cryptography import x509
+from moto.backends import get_backend
+from moto.server import ThreadedMotoServer
+
+from contracts import Access
+from orchestrator import tags
+from orchestrator.aws import AwsSession, Credentials
+from orchestrator.embedded.brokers import BrokerCluster, BrokerClusterConfig
+from orchestrator.embedded.runtime import ensure_kafka_runtime
+from orchestrator.environment import (
+    Bucket,
+    CloudEndpoint,
+    Cluster,
+    Environment,
+    Grant,
+    Network,
+    Principal,
+    Topic,
+)
+from orchestrator.kafka_admin import KafkaAdmin
+from orchestrator.progress import ConsoleProgress
+
+logging.getLogger("werkzeug").setLevel(logging.ERROR)
+
+ACCOUNT, REGION, LEASE = "123456789012", "us-east-1", "t3st"
+#: What the IAM client role may do: (operation, resource type, name).
+CLIENT_MAY = {("DESCRIBE", "TOPIC", "orders"), ("WRITE", "TOPIC", "orders")}
+
+
+def caller_of(token: str) -> str | None:
+    """Return the role session behind a token by its access key; the signature is the gateway's business."""
+    url = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode()
+    key = parse_qs(urlsplit(url).query)["X-Amz-Credential"][0].split("/")[0]
+    for role in get_backend("sts")[ACCOUNT]["aws"].assumed_roles:
+        if role.access_key_id == key:
+            return str(role.arn)
+    return None
+
+
+class _Authority(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        status, answer = 200, {}
+        if self.path.endswith("/authenticate"):
+            arn = caller_of(body["token"])
+            if arn is None:
+                status, answer = 403, {"reason": "unknown access key"}
+            else:
+                expires = datetime.now(UTC) + timedelta(minutes=15)
+                answer = {"principal_arn": arn, "expires_at_ms": int(expires.timestamp() * 1000)}
+        else:
+            answer = {"allowed": [_may(body["principal_arn"], r) for r in body["requests"]]}
+        data = json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *arguments: Any) -> None:
+        pass
+
+
+def _may(arn: str, request: dict[str, str]) -> bool:
+    if "operator" in arn:
+        return True
+    return (request["operation"], request["resource_type"], request["resource_name"]) in CLIENT_MAY
+
+
+@dataclass
+class Harness:
+    """The running things and the environment that they are."""
+
+    environment: Environment
+    session: AwsSession
+    brokers: BrokerCluster
+    admin: KafkaAdmin
+
+    def access(self, environment: Environment | None = None) -> Access:
+        return Access(environment or self.environment, self.session)
+
+
+class Machinery:
+    """Starts and stops the parts in order."""
+
+    def __init__(self) -> None:
+        self.directory = Path(tempfile.mkdtemp(prefix="ephk-contracts-"))
+        self.moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+        self.authority = ThreadingHTTPServer(("127.0.0.1", 0), _Authority)
+        self.brokers: BrokerCluster | None = None
+        self.harness: Harness | None = None
+
+    def start(self, count: int) -> Harness:
+        self.moto.start()
+        host, port = self.moto.get_host_and_port()
+        threading.Thread(target=self.authority.serve_forever, daemon=True).start()
+        url = f"http://{host}:{port}"
+        endpoint = CloudEndpoint(region=REGION, account_id=ACCOUNT, endpoint_url=url, http_endpoint_url=url)
+        session = AwsSession(endpoint, Credentials("test", "test"))
+        authority_arn, client_ca = make_authority(session)
+        self.brokers = BrokerCluster(
+            BrokerClusterConfig(
+                cluster_uuid="00000000-test",
+                cluster_arn=f"arn:aws:kafka:{REGION}:{ACCOUNT}:cluster/{LEASE}/00000000-test-1",
+                region=REGION,
+                directory=self.directory / "cluster",
+                brokers=count,
+                zones=("a", "b", "c"),
+                scram=True,
+                iam=True,
+                client_ca_pem=client_ca,
+                server_properties={},
+                authority_url=f"http://127.0.0.1:{self.authority.server_address[1]}/_ephk/authority",
+                authority_token=secrets.token_hex(8),
+            ),
+            ensure_kafka_runtime(ConsoleProgress()),
+        )
+        self.brokers.start()
+        environment = build_environment(session, self.brokers, authority_arn, endpoint)
+        access = Access(environment, session)
+        from contracts.model import Watch
+
+        admin = KafkaAdmin(access.librdkafka(access.operator, Watch(30)))
+        admin.create(environment.topics, environment.principals)
+        self.harness = Harness(environment, session, self.brokers, admin)
+        return self.harness
+
+    def stop(self) -> None:
+        if self.brokers is not None:
+            self.brokers.stop()
+        self.authority.shutdown()
+        self.authority.server_close()
+        self.moto.stop()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def make_authority(session: AwsSession) -> tuple[str, str]:
+    """Make a root CA in ACM PCA, and return its ARN and certificate."""
+    pca = session.client("acm-pca")
+    arn = pca.create_certificate_authority(
+        CertificateAuthorityConfiguration={
+            "KeyAlgorithm": "RSA_2048",
+            "SigningAlgorithm": "SHA256WITHRSA",
+            "Subject": {"CommonName": f"ephk {LEASE}"},
+        },
+        CertificateAuthorityType="ROOT",
+        Tags=tag_list(),
+    )["CertificateAuthorityArn"]
+    request = pca.get_certificate_authority_csr(CertificateAuthorityArn=arn)["Csr"]
+    certificate_arn = pca.issue_certificate(
+        CertificateAuthorityArn=arn,
+        Csr=request.encode(),
+        SigningAlgorithm="SHA256WITHRSA",
+        TemplateArn="arn:aws:acm-pca:::template/RootCACertificate/V1",
+        Validity={"Value": 1, "Type": "YEARS"},
+    )["CertificateArn"]
+    certificate = pca.get_certificate(CertificateAuthorityArn=arn, CertificateArn=certificate_arn)["Certificate"]
+    pca.import_certificate_authority_certificate(CertificateAuthorityArn=arn, Certificate=certificate.encode())
+    x509.load_pem_x509_certificate(certificate.encode())
+    return arn, certificate
+
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+ALL_TAGS = {
+    tags.LEASE: LEASE,
+    tags.ENVIRONMENT: "test",
+    tags.OWNER: "tests",
+    tags.REPOSITORY: "none",
+    tags.PULL_REQUEST: "none",
+    tags.COMMIT: "none",
+    tags.COST_CENTER: "none",
+    tags.CREATED_AT: tags.rfc3339(NOW),
+    tags.EXPIRES_AT: tags.rfc3339(NOW + timedelta(hours=4)),
+}
+
+
+def tag_list() -> list[dict[str, str]]:
+    return [{"Key": name, "Value": value} for name, value in ALL_TAGS.items()]
+
+
+def build_environment(
+    session: AwsSession, brokers: BrokerCluster, authority_arn: str, endpoint: CloudEndpoint
+) -> Environment:
+    """Make the resources in moto and the users on the brokers."""
+    roles = {name: make_role(session, name) for name in ("operator", "client")}
+    principals = (
+        scram_principal(session, brokers, "writer", Grant(topic="orders", allow=("produce",))),
+        scram_principal(session, brokers, "reader", Grant(topic="orders", allow=("consume",), group="readers")),
+        Principal(
+            name="machine",
+            auth="mtls",
+            kafka_principal="User:machine",
+            grants=(Grant(topic="audit", allow=("produce",)),),
+        ),
+        Principal(
+            name="function",
+            auth="iam",
+            kafka_principal=f"User:{roles['client']}",
+            role_arn=roles["client"],
+            grants=(Grant(topic="orders", allow=("produce",)),),
+        ),
+    )
+    count = len(brokers.nodes())
+    return Environment(
+        lease_id=LEASE,
+        name="test",
+        flavour="kafka-ec2",
+        target="embedded",
+        created_at=NOW,
+        expires_at=NOW + timedelta(hours=4),
+        cloud=endpoint,
+        cluster=Cluster(
+            arn=f"arn:aws:ec2:{REGION}:{ACCOUNT}:cluster/{LEASE}",
+            name=LEASE,
+            kafka_version="4.3.1",
+            brokers=count,
+            bootstrap=brokers.bootstrap(),
+            ca_pem=brokers.ca_pem(),
+            certificate_authority_arn=authority_arn,
+        ),
+        network=make_network(session),
+        bucket=make_bucket(session),
+        principals=principals,
+        topics=tuple(
+            Topic(name=name, partitions=3, replication_factor=min(3, count), config=config)
+            for name, config in (("orders", {}), ("audit", {}), ("latest", {"cleanup.policy": "compact"}))
+        ),
+        roles=roles,
+        tags=ALL_TAGS,
+    )
+
+
+def make_role(session: AwsSession, name: str) -> str:
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": "sts:AssumeRole"}],
+    }
+    role = session.client("iam").create_role(
+        RoleName=f"{LEASE}-{name}", AssumeRolePolicyDocument=json.dumps(trust), Tags=tag_list()
+    )
+    return str(role["Role"]["Arn"])
+
+
+def scram_principal(session: AwsSession, brokers: BrokerCluster, name: str, *granted: Grant) -> Principal:
+    password = secrets.token_urlsafe(18)
+    brokers.put_scram_user(name, password)
+    secret = session.client("secretsmanager").create_secret(
+        Name=f"AmazonMSK_{LEASE}_{name}",
+        SecretString=json.dumps({"username": name, "password": password}),
+        Tags=tag_list(),
+    )
+    return Principal(name=name, auth="scram", kafka_principal=f"User:{name}", secret_arn=secret["ARN"], grants=granted)
+
+
+def make_network(session: AwsSession) -> Network:
+    ec2 = session.client("ec2")
+
+    def tagged(kind: str) -> list[dict[str, Any]]:
+        return [{"ResourceType": kind, "Tags": tag_list()}]
+
+    vpc = ec2.create_vpc(CidrBlock="10.42.0.0/16", TagSpecifications=tagged("vpc"))["Vpc"]["VpcId"]
+    subnets, tables = [], []
+    for index, zone in enumerate("abc"):
+        subnet = ec2.create_subnet(
+            VpcId=vpc,
+            CidrBlock=f"10.42.{index}.0/24",
+            AvailabilityZone=REGION + zone,
+            TagSpecifications=tagged("subnet"),
+        )["Subnet"]["SubnetId"]
+        table = ec2.create_route_table(VpcId=vpc, TagSpecifications=tagged("route-table"))["RouteTable"]
+        ec2.associate_route_table(SubnetId=subnet, RouteTableId=table["RouteTableId"])
+        subnets.append(subnet)
+        tables.append(table["RouteTableId"])
+    endpoint = ec2.create_vpc_endpoint(
+        VpcId=vpc,
+        ServiceName=f"com.amazonaws.{REGION}.s3",
+        VpcEndpointType="Gateway",
+        RouteTableIds=tables,
+        TagSpecifications=tagged("vpc-endpoint"),
+    )["VpcEndpoint"]["VpcEndpointId"]
+    groups = {
+        name: ec2.create_security_group(
+            GroupName=f"{LEASE}-{name}", Description=name, VpcId=vpc, TagSpecifications=tagged("security-group")
+        )["GroupId"]
+        for name in ("brokers", "clients")
+    }
+    ec2.authorize_security_group_ingress(
+        GroupId=groups["brokers"],
+        IpPermissions=[
+            {
+                "IpProtocol": "tcp",
+                "FromPort": port,
+                "ToPort": port,
+                "UserIdGroupPairs": [{"GroupId": groups["clients"]}],
+            }
+            for port in (9094, 9096, 9098)
+        ],
+        TagSpecifications=tagged("security-group-rule"),
+    )
+    return Network(
+        vpc_id=vpc,
+        subnet_ids=tuple(subnets),
+        route_table_ids=tuple(tables),
+        s3_endpoint_id=endpoint,
+        broker_security_group_id=groups["brokers"],
+        client_security_group_id=groups["clients"],
+    )
+
+
+def make_bucket(session: AwsSession) -> Bucket:
+    kms, s3 = session.client("kms"), session.client("s3")
+    tags_of_key = [{"TagKey": name, "TagValue": value} for name, value in ALL_TAGS.items()]
+    key = kms.create_key(Tags=tags_of_key)["KeyMetadata"]["Arn"]
+    name = f"ephk-{LEASE}-data"
+    s3.create_bucket(Bucket=name)
+    s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    s3.put_bucket_encryption(
+        Bucket=name,
+        ServerSideEncryptionConfiguration={
+            "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}}]
+        },
+    )
+    s3.put_public_access_block(
+        Bucket=name,
+        PublicAccessBlockConfiguration={
+            "BlockPublicAcls": True,
+            "IgnorePublicAcls": True,
+            "BlockPublicPolicy": True,
+            "RestrictPublicBuckets": True,
+        },
+    )
+    s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": tag_list()})
+    return Bucket(name=name, kms_key_arn=key)
