@@ -1,0 +1,53 @@
+"""Lock files: which jars the product uses, by coordinate and SHA-256."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from orchestrator.files import read_json
+
+_HERE = Path(__file__).parent
+
+#: Apache Kafka (broker, tools, Connect) and its runtime closure.
+KAFKA_LOCK = _HERE / "kafka-jars.lock.json"
+#: The Eclipse compiler for Java: the packaged JRE has no javac.
+COMPILER_LOCK = _HERE / "compiler.lock.json"
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """One jar in the Maven repository.
+
+    Attributes:
+        coordinate: `group:artifact:version`.
+        sha256: the digest of the jar, in hexadecimal.
+    """
+
+    coordinate: str
+    sha256: str
+
+    @cached_property
+    def parts(self) -> tuple[str, str, str]:
+        """Group, artifact and version; raises ValueError when the coordinate has another form."""
+        group, artifact, version = self.coordinate.split(":")
+        return group, artifact, version
+
+    @property
+    def filename(self) -> str:
+        """The jar's name in the cache."""
+        _, artifact, version = self.parts
+        return f"{artifact}-{version}.jar"
+
+
+def read_lock(path: Path) -> tuple[Artifact, ...]:
+    """Read a lock file.
+
+    Raises:
+        ValueError: two artifacts would have the same file name.
+    """
+    artifacts = tuple(Artifact(entry["coordinate"], entry["sha256"]) for entry in read_json(path)["artifacts"])
+    if len({artifact.filename for artifact in artifacts}) != len(artifacts):
+        raise ValueError(f"{path.name}: two artifacts have one file name")
+    return artifacts
