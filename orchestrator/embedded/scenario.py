@@ -190,7 +190,7 @@ class Scenario:
         except (UsageError, OSError) as error:
             if first:
                 raise
-            _log.error("the scenario stays as it was: %s", error)  # noqa: TRY400 - the reason is enough
+            _log.error("the scenario stays as it was: %s", error)
 
     @property
     def document(self) -> ScenarioDocument:

@@ -68,7 +68,7 @@ class MotoState:
         self.region = region
 
     def backend(self, service: str, region: str | None = None) -> Any:
-        """Return moto's backend of a service (global ones: pass "aws" as the region). Hold `moto_lock` while using it."""
+        """Return moto's backend of a service; hold `moto_lock`. Global services have the region "aws"."""
         from moto.backends import get_backend
 
         return get_backend(service)[self.account_id][region or self.region]

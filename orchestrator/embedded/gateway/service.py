@@ -14,7 +14,7 @@ class Caller:
 
     Attributes:
         kind: the embedded account's administrator, an IAM user, an assumed role's session, or nobody.
-        arn: `arn:aws:iam::<account>:root` for the administrator, the user's ARN, the
+        arn: the user's ARN (`arn:aws:iam::<account>:user/administrator` for the administrator), the
             `arn:aws:sts::<account>:assumed-role/<role>/<session>` of a session, `*` for nobody.
         account_id: the twelve digits of the caller's account, empty for nobody.
         access_key_id: what the request was signed with, None for nobody.

@@ -1,0 +1,120 @@
+"""Which IAM action on which resource a request of any service but S3 is.
+
+The resource is built from the identifiers in the request. Where a request names none, it is `*`, which only a
+statement with `"Resource": "*"` covers: a caller is rather refused too much than allowed too much.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from orchestrator.embedded.gateway.http import HttpRequest
+from orchestrator.embedded.gateway.models import Target
+from orchestrator.embedded.gateway.moto_state import MotoState
+
+#: Action prefixes that differ from the signing name ("Service Authorization Reference").
+_PREFIXES = {"monitoring": "cloudwatch", "tagging": "tag", "email": "ses"}
+#: Operations whose action has another name.
+_ACTIONS = {"kms:ReEncrypt": "kms:ReEncryptFrom", "lambda:Invoke": "lambda:InvokeFunction"}
+_EC2_TYPES = {
+    "vpc": "vpc",
+    "subnet": "subnet",
+    "rtb": "route-table",
+    "sg": "security-group",
+    "sgr": "security-group-rule",
+    "vpce": "vpc-endpoint",
+    "eni": "network-interface",
+    "igw": "internet-gateway",
+    "nat": "natgateway",
+    "eipalloc": "elastic-ip",
+    "fl": "vpc-flow-log",
+    "acl": "network-acl",
+    "i": "instance",
+    "vol": "volume",
+}
+_EC2_ID = re.compile(r"([a-z]+)-[0-9a-f]{8,17}")
+_READING = ("Describe", "List", "Get", "Search")
+
+
+def action_of(target: Target) -> str:
+    """Return the IAM action of a request."""
+    action = f"{_PREFIXES.get(target.signing_name, target.signing_name)}:{target.operation or target.requested}"
+    return _ACTIONS.get(action, action)
+
+
+def resource_of(target: Target, request: HttpRequest, moto: MotoState, region: str) -> str:
+    """Return the ARN that a request acts on, `*` when it names none."""
+    prefix = f"arn:aws:{target.service}:{region}:{moto.account_id}"
+    fields = {**_document(request, target), **target.labels, **request.query, **request.form}
+    match target.service:
+        case "iam":
+            return _iam(fields, moto.account_id)
+        case "kms":
+            key = _text(fields, "KeyId")
+            return (moto.kms_key_arn(key) if key else None) or "*"
+        case "secretsmanager":
+            return _secret(fields, prefix, moto)
+        case "logs":
+            name = _text(fields, "logGroupName")
+            arn = _text(fields, "logGroupIdentifier", "resourceArn", "logGroupArn")
+            return f"{prefix}:log-group:{name}:log-stream:" if name else arn or "*"
+        case "ec2":
+            return _ec2(fields, prefix, target.operation or "")
+        case "sts":
+            return _text(fields, "RoleArn") or "*"
+    arns = [value for value in fields.values() if isinstance(value, str) and value.startswith("arn:")]
+    return arns[0] if arns else "*"
+
+
+def _document(request: HttpRequest, target: Target) -> dict[str, Any]:
+    if target.protocol not in {"json", "rest-json"} or not request.body:
+        return {}
+    try:
+        document = json.loads(request.body)
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _text(fields: Mapping[str, Any], *names: str) -> str:
+    return next((str(fields[name]) for name in names if isinstance(fields.get(name), str)), "")
+
+
+def _iam(fields: Mapping[str, Any], account: str) -> str:
+    prefix = f"arn:aws:iam::{account}"
+    if arn := _text(fields, "RoleArn", "OpenIDConnectProviderArn"):
+        return arn
+    for member, kind in (
+        ("RoleName", "role"),
+        ("UserName", "user"),
+        ("GroupName", "group"),
+        ("InstanceProfileName", "instance-profile"),
+    ):
+        if name := _text(fields, member):
+            return f"{prefix}:{kind}{_text(fields, 'Path') or '/'}{name}"
+    if arn := _text(fields, "PolicyArn"):
+        return arn
+    name = _text(fields, "PolicyName")
+    return f"{prefix}:policy{_text(fields, 'Path') or '/'}{name}" if name else "*"
+
+
+def _secret(fields: Mapping[str, Any], prefix: str, moto: MotoState) -> str:
+    named = _text(fields, "SecretId")
+    if named:
+        found = moto.secret(named)
+        return found.arn if found else named if named.startswith("arn:") else f"{prefix}:secret:{named}-??????"
+    name = _text(fields, "Name")
+    return f"{prefix}:secret:{name}-??????" if name else "*"
+
+
+def _ec2(fields: Mapping[str, Any], prefix: str, operation: str) -> str:
+    if operation.startswith(_READING):
+        return "*"
+    for value in fields.values():
+        found = _EC2_ID.fullmatch(value) if isinstance(value, str) else None
+        if found and found[1] in _EC2_TYPES:
+            return f"{prefix}:{_EC2_TYPES[found[1]]}/{value}"
+    return "*"

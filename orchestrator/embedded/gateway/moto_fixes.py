@@ -1,0 +1,63 @@
+"""Where moto differs from AWS in a way that matters here, corrected in place; each correction says why.
+
+A correction is applied when the service is first used, so that services that nobody calls cost nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+
+def _s3() -> None:
+    """Leave bucket policies to the gateway.
+
+    moto evaluates a bucket policy without its conditions and without the caller: the usual "deny when not
+    SecureTransport" would refuse every object operation.
+    """
+    from moto.iam.access_control import PermissionResult
+    from moto.s3.models import FakeBucket
+
+    def decided_by_the_gateway(_bucket: Any, _action: str, _resource: str) -> Any:
+        return PermissionResult.NEUTRAL
+
+    FakeBucket.get_permission = decided_by_the_gateway
+    _block_public_access_of_new_buckets(FakeBucket)
+
+
+def _block_public_access_of_new_buckets(bucket_class: Any) -> None:
+    """Give a new bucket the public access block that every new bucket has on AWS since April 2023."""
+    from moto.s3.models import PublicAccessBlock
+
+    constructor = bucket_class.__init__
+
+    def construct(bucket: Any, *arguments: Any, **options: Any) -> None:
+        constructor(bucket, *arguments, **options)
+        bucket.public_access_block = PublicAccessBlock(True, True, True, True)
+
+    bucket_class.__init__ = construct
+
+
+#: Operations of S3 that moto answers with something else (it ignores a query parameter that it does not know, so that
+#: reading an analytics configuration lists objects, and writing one creates a bucket).
+_S3_MISUNDERSTOOD = re.compile(
+    r".*(Analytics|IntelligentTiering|Metrics|Metadata|Abac|Annotation|Torrent|RequestPayment|DirectoryBuckets).*"
+    r"|CreateSession|RenameObject|SelectObjectContent|UpdateObjectEncryption|WriteGetObjectResponse"
+)
+
+
+def misunderstands(service: str, operation: str) -> bool:
+    """Tell whether moto would answer an operation as if it were another one."""
+    return service == "s3" and _S3_MISUNDERSTOOD.fullmatch(operation) is not None
+
+
+_FIXES: dict[str, Callable[[], None]] = {"s3": _s3}
+_applied: set[str] = set()
+
+
+def apply(service: str) -> None:
+    """Apply the corrections of one service, once."""
+    if service in _FIXES and service not in _applied:
+        _applied.add(service)
+        _FIXES[service]()

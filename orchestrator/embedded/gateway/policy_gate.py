@@ -1,0 +1,250 @@
+"""The gateway's decisions: may this caller do this, here and now?
+
+The administrator may do everything, but a bucket policy's explicit deny holds for the administrator too. Users and
+roles are decided by `orchestrator.iam`: identity policies, boundary, session policies, resource policies, conditions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from orchestrator.embedded.gateway import actions, errors, iam_engine, s3_rules
+from orchestrator.embedded.gateway.http import HttpRequest
+from orchestrator.embedded.gateway.identities import Identities, Permissions
+from orchestrator.embedded.gateway.models import Target
+from orchestrator.embedded.gateway.moto_state import MotoState, moto_lock
+from orchestrator.embedded.gateway.service import AwsError, Caller
+
+#: What everybody with valid credentials may do, whatever the policies say ("GetCallerIdentity", STS API Reference).
+_ALWAYS_ALLOWED = frozenset({"sts:GetCallerIdentity", "sts:GetAccessKeyInfo", "sts:GetSessionToken"})
+#: Decided inside STS, where the role's trust policy is.
+_DECIDED_BY_STS = frozenset({"sts:AssumeRole", "sts:AssumeRoleWithWebIdentity"})
+
+
+@dataclass(frozen=True)
+class _Bucket:
+    """What a bucket says about access."""
+
+    policy: str | None
+    public: bool
+    block: Any
+
+    def blocks(self, setting: str) -> bool:
+        """Tell whether a setting of the public access block is on."""
+        return str(getattr(self.block, setting, "false")).lower() == "true"
+
+
+class PolicyGate:
+    """Decides about requests. Safe to use from many threads.
+
+    Args:
+        identities: the policies of callers.
+        moto: buckets, keys and secrets with their resource policies.
+    """
+
+    def __init__(self, identities: Identities, moto: MotoState) -> None:
+        self._identities, self._moto = identities, moto
+
+    def check(self, request: HttpRequest, target: Target, caller: Caller, region: str) -> None:
+        """Let a request through, or refuse it as the service would.
+
+        Raises:
+            AwsError: the caller may not do this.
+        """
+        if target.service == "s3":
+            self._check_s3(request, target, caller, region)
+        elif caller.kind != "administrator":
+            self._check_service(request, target, caller, region)
+
+    def _check_service(self, request: HttpRequest, target: Target, caller: Caller, region: str) -> None:
+        action = actions.action_of(target)
+        if action in _ALWAYS_ALLOWED | _DECIDED_BY_STS:
+            return
+        resource = actions.resource_of(target, request, self._moto, region)
+        decision = iam_engine.decide(
+            caller,
+            action,
+            resource,
+            request_context(caller, region, self._moto.account_id),
+            self._identities.permissions(caller),
+            resource_policy=self._resource_policy(target.service, resource),
+            account=self._moto.account_id,
+        )
+        if not decision.allowed:
+            raise errors.denied(refusal(caller, action, resource, decision.reason), target.protocol)
+
+    def _resource_policy(self, service: str, resource: str) -> str | None:
+        if service == "secretsmanager":
+            secret = self._moto.secret(resource)
+            return secret.policy if secret else None
+        if service == "kms" and ":key/" in resource:
+            with moto_lock:
+                key = self._moto.backend("kms").keys.get(resource.rsplit("/", 1)[1])
+                return None if key is None else str(key.policy)
+        return None
+
+    # Amazon S3
+
+    def _bucket(self, name: str) -> _Bucket | None:
+        with moto_lock:
+            try:
+                bucket = self._moto.backend("s3", "aws").buckets.get(name)
+            except KeyError:
+                bucket = None
+            if bucket is None:
+                return None
+            policy = bucket.policy.decode() if bucket.policy else None
+            return _Bucket(policy, policy is not None and s3_rules.is_public_policy(policy), bucket.public_access_block)
+
+    def _check_s3(self, request: HttpRequest, target: Target, caller: Caller, region: str) -> None:
+        if target.operation is None:
+            return
+        name = target.labels.get("Bucket", "")
+        bucket = self._bucket(name) if name else None
+        if caller.kind != "administrator" or (bucket is not None and bucket.policy is not None):
+            context = request_context(caller, region, self._moto.account_id) | s3_rules.condition_keys(request)
+            permissions = self._identities.permissions(caller)
+            for action, resource in s3_rules.needed(target.operation, target.labels, request):
+                self._decide_s3(action, resource, caller, permissions, context, target)
+        if target.operation == "PutBucketPolicy":
+            problem = iam_engine.problem_of(request.body.decode("utf-8", "replace"), "RESOURCE")
+            if problem:
+                raise AwsError("MalformedPolicy", problem)
+        if bucket is not None:
+            self._check_public_access_block(request, target, bucket)
+
+    def _decide_s3(
+        self,
+        action: str,
+        resource: str,
+        caller: Caller,
+        permissions: Permissions,
+        context: Mapping[str, Any],
+        target: Target,
+    ) -> None:
+        if caller.kind == "administrator" and action in s3_rules.POLICY_MANAGEMENT:
+            return
+        name, _, key = resource.removeprefix("arn:aws:s3:::").partition("/")
+        bucket = self._bucket(name)
+        policy = bucket.policy if bucket else None
+        if caller.kind == "anonymous":
+            allowed = self._anonymous(action, resource, name, key, bucket, context)
+            if not allowed:
+                raise errors.denied("Access Denied", target.protocol)
+            return
+        decision = iam_engine.decide(
+            caller, action, resource, context, permissions, resource_policy=policy, account=self._moto.account_id
+        )
+        if not decision.allowed:
+            raise errors.denied(refusal(caller, action, resource, decision.reason), target.protocol)
+
+    def _anonymous(
+        self, action: str, resource: str, name: str, key: str, bucket: _Bucket | None, context: Mapping[str, Any]
+    ) -> bool:
+        """Decide about a request without a signature: by bucket policy, else by the object's ACL."""
+        if bucket is None:
+            return False
+        if bucket.policy is not None:
+            decision = iam_engine.decide(
+                Caller("anonymous", "*", ""),
+                action,
+                resource,
+                context,
+                Permissions(),
+                resource_policy=bucket.policy,
+                account=self._moto.account_id,
+            )
+            if decision.explicit_deny:
+                return False
+            if decision.allowed:
+                return not (bucket.public and bucket.blocks("restrict_public_buckets"))
+        if action != "s3:GetObject" or bucket.blocks("ignore_public_acls"):
+            return False
+        with moto_lock:
+            stored = self._moto.backend("s3", "aws").get_object(name, key)
+            return bool(stored is not None and stored.acl is not None and stored.acl.public_read)
+
+    def _check_public_access_block(self, request: HttpRequest, target: Target, bucket: _Bucket) -> None:
+        blocked = ""
+        if target.operation == "PutBucketPolicy" and bucket.blocks("block_public_policy"):
+            if s3_rules.is_public_policy(request.body):
+                blocked = "public policies are prevented by the BlockPublicPolicy setting in S3 Block Public Access"
+        elif bucket.blocks("block_public_acls") and s3_rules.asks_for_public_acl(request):
+            blocked = "public ACLs are prevented by the BlockPublicAcls setting in S3 Block Public Access"
+        if blocked:
+            raise errors.denied(f"Access Denied because {blocked}.", target.protocol)
+
+    # Trust policies, for STS
+
+    def may_assume(
+        self, caller: Caller, action: str, role_arn: str, trust_policy: str, context: Mapping[str, str]
+    ) -> bool:
+        """Decide by a role's trust policy, and by the caller's own policies where the trust policy delegates."""
+        decision = iam_engine.decide(
+            caller,
+            action,
+            role_arn,
+            request_context(caller, self._moto.region, self._moto.account_id) | dict(context),
+            self._identities.permissions(caller),
+            resource_policy=trust_policy,
+            account=self._moto.account_id,
+        )
+        return decision.allowed
+
+    def may_federate(
+        self, provider_arn: str, role_arn: str, trust_policy: str, context: Mapping[str, str], caller: Caller
+    ) -> bool:
+        """Decide by a role's trust policy about somebody whom an identity provider vouches for."""
+        with moto_lock:
+            known = provider_arn in self._moto.backend("iam", "aws").open_id_providers
+        if not known:
+            return False
+        decision = iam_engine.decide_federated(
+            provider_arn,
+            "sts:AssumeRoleWithWebIdentity",
+            role_arn,
+            request_context(caller, self._moto.region, self._moto.account_id) | dict(context),
+            trust_policy,
+            account=self._moto.account_id,
+        )
+        return decision.allowed
+
+    def check_policy(self, text: str) -> None:
+        """Refuse a policy document that is not one.
+
+        Raises:
+            AwsError: MalformedPolicyDocument.
+        """
+        problem = iam_engine.problem_of(text)
+        if problem:
+            raise AwsError("MalformedPolicyDocument", problem)
+
+
+def request_context(caller: Caller, region: str, account_id: str) -> dict[str, Any]:
+    """Return the global condition keys of a request ("AWS global condition context keys", IAM User Guide)."""
+    now = datetime.now(UTC)
+    context: dict[str, Any] = {
+        "aws:SecureTransport": "true" if caller.secure else "false",
+        "aws:SourceIp": caller.source_ip,
+        "aws:UserAgent": caller.user_agent,
+        "aws:CurrentTime": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "aws:EpochTime": str(int(now.timestamp())),
+        "aws:RequestedRegion": region,
+        "aws:ResourceAccount": account_id,
+        "aws:ViaAWSService": "false",
+    }
+    if caller.kind == "anonymous":
+        return context | {"aws:PrincipalType": "Anonymous", "aws:userid": "anonymous"}
+    context |= {"aws:PrincipalAccount": caller.account_id, "aws:userid": caller.user_id}
+    context["aws:PrincipalArn"] = caller.role_arn or caller.arn
+    if caller.kind == "role":
+        return context | {"aws:PrincipalType": "AssumedRole"}
+    return context | {"aws:PrincipalType": "User", "aws:username": caller.arn.rsplit("/", 1)[-1]}
+
+
+def refusal(caller: Caller, action: str, resource: str, reason: str) -> str:
+    """Say who is not authorized to do what, and why, in AWS's words."""
+    return f"User: {caller.arn} is not authorized to perform: {action} on resource: {resource} {reason}"
