@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What every command's exit status means (see docs/interface.md)."""
+    """What every command's exit status means (the README has the table)."""
 
     OK = 0
     FAILED = 1

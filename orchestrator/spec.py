@@ -179,11 +179,24 @@ class EnvironmentSpec(_Strict):
     network: NetworkSpec = NetworkSpec()
     auth: tuple[Mechanism, ...] = Field(default=("scram", "iam", "mtls"), min_length=1)
     topics: tuple[TopicSpec, ...] = (TopicSpec(name="events"),)
-    principals: tuple[PrincipalSpec, ...] = (
-        PrincipalSpec(name="producer", grants=(GrantSpec(topic="events", allow=("produce",)),)),
-        PrincipalSpec(name="consumer", grants=(GrantSpec(topic="events", allow=("consume",), group="consumer"),)),
-    )
+    principals: tuple[PrincipalSpec, ...] = ()
     bucket: BucketSpec = BucketSpec()
+
+    @model_validator(mode="after")
+    def _two_principals_unless_told(self) -> EnvironmentSpec:
+        """Without `principals`, one may produce to every topic and one may consume every topic."""
+        if "principals" in self.model_fields_set or not self.topics:
+            return self
+        auth = "scram" if "scram" in self.auth else self.auth[0]
+        names = [topic.name for topic in self.topics]
+        produce = tuple(GrantSpec(topic=name, allow=("produce",)) for name in names)
+        consume = tuple(GrantSpec(topic=name, allow=("consume",), group="consumer") for name in names)
+        principals = (
+            PrincipalSpec(name="producer", auth=auth, grants=produce),
+            PrincipalSpec(name="consumer", auth=auth, grants=consume),
+        )
+        object.__setattr__(self, "principals", principals)  # the model is frozen for everybody else
+        return self
 
     def problems(self) -> list[Problem]:
         """Return what fields are right by themselves and wrong together, with the path of each."""

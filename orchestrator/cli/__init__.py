@@ -1,0 +1,58 @@
+"""The `ephk` command: one module per verb, no logic of its own."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+from orchestrator import __version__
+
+#: Command -> (module that holds it, one line about it). Modules are imported when their command is asked for, and the
+#: lines stand here so that `ephk --help` imports none; a test compares them with the commands' own.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "up": ("up", "Bring up an environment and print how to connect."),
+    "verify": ("verify", "Run the contracts of an environment; exit code 3 when one fails or cannot be run."),
+    "down": ("down", "Destroy an environment and prove that nothing is left; exit code 4 when something is."),
+    "run": ("run", "Bring up an environment, verify it, run COMMAND with it, and always take it down."),
+    "list": ("leases", "List the environments with their owner, age and time left."),
+    "show": ("leases", "Show one environment: its lease, brokers, principals and what it owns."),
+    "extend": ("leases", "Move the end of an environment's lease to TTL from now."),
+    "env": ("env", "Print how a principal connects, with its secret: keep the output out of logs."),
+    "plan": ("plan", "Show what would be made, without making anything."),
+    "reap": ("reap", "Take down every environment whose lease has expired or whose teardown was not finished."),
+    "check": ("check", "Check policies and plans without an environment."),
+    "contracts": ("contracts", "List every contract: id, risk, layers and statement."),
+    "scorecard": ("scorecard", "Show risk by layer from reports."),
+    "cloud": ("cloud", "Start, stop or look at the embedded cloud."),
+    "doctor": ("doctor", "Say what is installed and what is missing."),
+    "setup": ("setup", "Install the Pulumi CLI, the JRE, the Kafka jars and the class-data archives into the cache."),
+}
+
+
+class _Group(click.Group):
+    """Commands in the order of use, loaded lazily."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"orchestrator.cli.{COMMANDS[cmd_name][0]}")
+        command = module.__dict__[f"{cmd_name}_command"]
+        return command if isinstance(command, click.Command) else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - likewise
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="ephk")
+def main() -> None:
+    """Short-lived, real Kafka environments that prove their contracts and clean up after themselves.
+
+    Exit codes: 0 fine, 1 could not do it, 2 wrong usage or spec, 3 a contract failed,
+    4 something was left behind, 130 interrupted.
+    """

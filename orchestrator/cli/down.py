@@ -1,0 +1,66 @@
+"""`ephk down`: destroy, then prove it with a receipt."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from orchestrator import paths
+from orchestrator.cli.names import the_lease
+from orchestrator.cli.output import example, json_option, print_json, progress, reports_errors
+from orchestrator.errors import ExitCode
+from orchestrator.lease import Lease
+from orchestrator.ledger import FileLedger
+from orchestrator.lifecycle import Interrupted, Lifecycle, interruptible
+from orchestrator.reports.console import console, receipt_lines
+from orchestrator.teardown.receipt import Receipt
+
+
+@click.command("down", epilog=example("ephk down pr-42", "ephk down --all"))
+@click.argument("name", required=False)
+@click.option("--all", "everything", is_flag=True, help="Every environment of the ledger.")
+@click.option("--report", "directory", type=click.Path(path_type=Path), help="Directory for receipt.json.")
+@json_option
+@reports_errors
+def down_command(name: str | None, everything: bool, directory: Path | None, as_json: bool) -> None:
+    """Destroy an environment and prove that nothing is left; exit code 4 when something is.
+
+    Needs the lease's name and nothing else: no spec, no checkout.
+    """
+    if name and everything:
+        raise click.UsageError("give a NAME or --all, not both")
+    ledger = FileLedger()
+    leases = ledger.leases() if everything else [the_lease(ledger, name)]
+    lifecycle = Lifecycle(ledger, progress())
+    receipts = [release(lifecycle, lease, directory) for lease in leases]
+    if as_json:
+        documents = [receipt.document() for receipt in receipts]
+        print_json({"receipts": documents} if everything else documents[0])
+    else:
+        out = console(sys.stdout)
+        for receipt in receipts:
+            for line in receipt_lines(receipt):
+                out.print(line)
+        if not receipts:
+            click.echo("there is no environment")
+    if not all(receipt.clean for receipt in receipts):
+        sys.exit(ExitCode.LEFT_BEHIND)
+
+
+def release(lifecycle: Lifecycle, lease: Lease, directory: Path | None = None) -> Receipt:
+    """Take one environment down and write its receipt; an interrupt prints the command that resumes."""
+    try:
+        with interruptible():
+            receipt = lifecycle.down(lease.id)
+    except Interrupted:
+        click.echo(f"ephk: teardown of {lease.name} was interrupted; resume with: ephk down {lease.name}", err=True)
+        raise
+    receipt.write(directory or report_directory(lease))
+    return receipt
+
+
+def report_directory(lease: Lease) -> Path:
+    """Return where a lease's report and receipt go by default: they must outlive the lease's own directory."""
+    return paths.cache_home() / "reports" / f"{lease.name}-{lease.id}"

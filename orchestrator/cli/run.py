@@ -1,0 +1,174 @@
+"""`ephk run`: up, verify, run a command with the environment, always down."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+
+from orchestrator.cli.down import release, report_directory
+from orchestrator.cli.output import example, json_option, print_json, progress, reports_errors, show_error
+from orchestrator.cli.scorecard import scorecard_of
+from orchestrator.cli.up import print_connection, spec_from, spec_options
+from orchestrator.errors import EphkError, ExitCode
+from orchestrator.identities import connections_of, write_connection_files
+from orchestrator.lease import Lease
+from orchestrator.ledger import FileLedger
+from orchestrator.lifecycle import Interrupted, Lifecycle, UpRequest, interruptible
+from orchestrator.paths import lease_dir
+from orchestrator.processes import ProcessRecord
+from orchestrator.reports.console import console, receipt_lines, report_summary, results_table
+from orchestrator.reports.report import Report
+from orchestrator.teardown.receipt import Receipt
+
+#: What the command gets to end by itself; a cancelled CI job has ten seconds in all.
+_COMMAND_GRACE_S = 1.5
+
+
+class _RunCommand(click.Command):
+    """Everything after the first `--` is the command to run, whatever it looks like."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if "--" in args:
+            position = args.index("--")
+            ctx.meta["command"] = args[position + 1 :]
+            args = args[:position]
+        return super().parse_args(ctx, args)
+
+
+@dataclass
+class _Outcome:
+    """What came of each part of a run."""
+
+    lease: Lease | None = None
+    report: Report | None = None
+    receipt: Receipt | None = None
+    command_status: int | None = None
+    error: EphkError | None = None
+    interrupted: bool = False
+    notes: list[str] = field(default_factory=list)
+
+    def exit_code(self) -> int:
+        """A leak is told first: it costs money until somebody acts. Then the first thing that went wrong."""
+        if self.receipt is not None and not self.receipt.clean:
+            return int(ExitCode.LEFT_BEHIND)
+        if self.interrupted:
+            return int(ExitCode.INTERRUPTED)
+        if self.error is not None:
+            return int(self.error.exit_code)
+        if self.report is not None and not self.report.passed:
+            return int(ExitCode.CONTRACT_FAILED)
+        return self.command_status or 0
+
+
+@click.command(
+    "run",
+    cls=_RunCommand,
+    epilog=example("ephk run examples/orders.yaml -- python examples/orders_smoke.py"),
+    options_metavar="[OPTIONS] [SPEC] -- COMMAND...",
+)
+@spec_options
+@click.option(
+    "--report", "directory", type=click.Path(path_type=Path), help="Directory for report.json and receipt.json."
+)
+@json_option
+@click.pass_context
+@reports_errors
+def run_command(
+    ctx: click.Context,
+    spec: Path | None,
+    name: str | None,
+    ttl: str | None,
+    target: str,
+    provider: str,
+    directory: Path | None,
+    as_json: bool,
+) -> None:
+    """Bring up an environment, verify it, run COMMAND with it, and always take it down.
+
+    COMMAND gets connection files in $EPHK_CONNECTION_DIR and the first principal's settings in KAFKA_* variables.
+    It runs only when every contract holds. The exit code is COMMAND's, unless something else went wrong first.
+    """
+    command: list[str] = ctx.meta.get("command", [])
+    if not command:
+        raise click.UsageError("give the command to run after '--'")
+    request = UpRequest(spec_from(spec, name, ttl), target, provider)  # type: ignore[arg-type]
+    lifecycle = Lifecycle(FileLedger(), progress())
+    outcome = _run(lifecycle, request, command, directory, quiet=as_json)
+    if as_json:
+        print_json(_document(outcome))
+    sys.exit(outcome.exit_code())
+
+
+def _run(
+    lifecycle: Lifecycle, request: UpRequest, command: list[str], directory: Path | None, *, quiet: bool
+) -> _Outcome:
+    outcome = _Outcome()
+    out = console(sys.stderr if quiet else sys.stdout)
+    try:
+        with interruptible():
+            outcome.lease = lease = lifecycle.up(request)
+            if not quiet:
+                print_connection(lease)
+            where = directory or report_directory(lease)
+            outcome.report = lifecycle.verify(lease, directory=where)
+            out.print(results_table(outcome.report.results))
+            out.print(report_summary(outcome.report))
+            if outcome.report.passed:
+                outcome.command_status = _command(lease, command, quiet=quiet)
+            else:
+                lifecycle.progress.note("COMMAND was not run: the environment does not keep its contracts")
+    except EphkError as error:
+        outcome.error = error
+        show_error(error)
+    except Interrupted as interrupt:
+        outcome.interrupted = True
+        lifecycle.progress.note(f"{interrupt}: taking the environment down; a second signal stops at once")
+    finally:
+        if outcome.lease is not None:
+            outcome.receipt = release(lifecycle, outcome.lease, directory)
+            for line in receipt_lines(outcome.receipt):
+                out.print(line)
+    if outcome.report is not None:
+        out.print(scorecard_of([{**outcome.report.document(), "source": "this run"}]).table())
+    return outcome
+
+
+def _command(lease: Lease, command: list[str], *, quiet: bool) -> int:
+    """Run the command in a session of its own and return its exit status (128 + n for signal n)."""
+    files = lease_dir(lease.id) / "connection"
+    connections = connections_of(lease, files)
+    write_connection_files(connections, files)
+    first = connections[0].variables() if connections else {}
+    variables = {**os.environ, **first, "EPHK_CONNECTION_DIR": str(files)}
+    try:
+        process = subprocess.Popen(command, env=variables, start_new_session=True, stdout=sys.stderr if quiet else None)
+    except OSError as error:
+        raise EphkError(
+            f"cannot run {command[0]}: {error.strerror}", next_step="Check the command after '--' and its path."
+        ) from None
+    record = ProcessRecord.of(process.pid, "command")
+    try:
+        status = process.wait()
+    finally:
+        # Also what the command left running in its session: it must not outlive the environment.
+        record.end_group(grace_s=_COMMAND_GRACE_S)
+    return status if status >= 0 else 128 - status
+
+
+def _document(outcome: _Outcome) -> dict[str, Any]:
+    return {
+        "lease": outcome.lease.id if outcome.lease else None,
+        "name": outcome.lease.name if outcome.lease else None,
+        "report": outcome.report.document() if outcome.report else None,
+        "receipt": outcome.receipt.document() if outcome.receipt else None,
+        "command_status": outcome.command_status,
+        "error": outcome.error.message if outcome.error else None,
+        "interrupted": outcome.interrupted,
+        "exit_code": outcome.exit_code(),
+    }

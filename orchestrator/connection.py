@@ -1,0 +1,183 @@
+"""How clients connect: files for Java, librdkafka (kcat too), shells and programs, usable as they are."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from orchestrator.environment import Environment, Principal
+from orchestrator.errors import UsageError
+from orchestrator.kafka_clients import SASL_MECHANISM, SECURITY_PROTOCOL
+
+Format = Literal["dotenv", "java", "librdkafka", "json"]
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """What one principal proves itself with. Its repr shows nothing.
+
+    Attributes:
+        username: SCRAM user name.
+        password: SCRAM password.
+        certificate: path of the client certificate (PEM).
+        key: path of the client key (PEM, PKCS8).
+        keystore: path of key, certificate and chain in one file, as Java wants them.
+    """
+
+    username: str | None = None
+    password: str | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+    keystore: Path | None = None
+
+    def __repr__(self) -> str:
+        return "Secrets(...)"
+
+
+@dataclass(frozen=True)
+class Connection:
+    """One principal's way into one environment.
+
+    Args:
+        ca_file: the CA that signs the brokers' certificates; None means the system's trust store.
+    """
+
+    environment: Environment
+    principal: Principal
+    secrets: Secrets
+    ca_file: Path | None
+
+    @property
+    def bootstrap(self) -> str:
+        """Bootstrap servers of the principal's listener."""
+        return self.environment.cluster.bootstrap[self.principal.auth]
+
+    def render(self, form: Format) -> str:
+        """Return the file's text, ending in a newline."""
+        if form == "dotenv":
+            return self.dotenv()
+        if form == "java":
+            return _properties(self.java())
+        if form == "librdkafka":
+            return _properties(self.librdkafka())
+        return json.dumps(self.document(), indent=2) + "\n"
+
+    def librdkafka(self) -> dict[str, str]:
+        """Return librdkafka properties; kcat reads the same file with `-F`.
+
+        An IAM principal's token comes from a callback of the program, so its file has no secret in it.
+        """
+        config = {
+            "bootstrap.servers": self.bootstrap,
+            "security.protocol": SECURITY_PROTOCOL[self.principal.auth],
+            "ssl.endpoint.identification.algorithm": "https",
+        }
+        if self.environment.target == "embedded":
+            config["broker.address.family"] = "v4"  # the brokers listen on 127.0.0.1, "localhost" may be ::1 first
+        if self.ca_file:
+            config["ssl.ca.location"] = str(self.ca_file)
+        if self.principal.auth in SASL_MECHANISM:
+            config["sasl.mechanisms"] = SASL_MECHANISM[self.principal.auth]
+        if self.secrets.username is not None and self.secrets.password is not None:
+            config |= {"sasl.username": self.secrets.username, "sasl.password": self.secrets.password}
+        if self.secrets.certificate and self.secrets.key:
+            config |= {
+                "ssl.certificate.location": str(self.secrets.certificate),
+                "ssl.key.location": str(self.secrets.key),
+            }
+        return config
+
+    def java(self) -> dict[str, str]:
+        """Return Java client properties (`client.properties`)."""
+        config = {"bootstrap.servers": self.bootstrap, "security.protocol": SECURITY_PROTOCOL[self.principal.auth]}
+        if self.ca_file:
+            config |= {"ssl.truststore.type": "PEM", "ssl.truststore.location": str(self.ca_file)}
+        if self.principal.auth == "scram":
+            config["sasl.mechanism"] = "SCRAM-SHA-512"
+            config["sasl.jaas.config"] = (
+                "org.apache.kafka.common.security.scram.ScramLoginModule required "
+                f"username={_jaas(self.secrets.username)} password={_jaas(self.secrets.password)};"
+            )
+        elif self.principal.auth == "iam":
+            # aws-msk-iam-auth must be on the class path; it takes the role's credentials from the AWS default chain.
+            config |= {
+                "sasl.mechanism": "OAUTHBEARER",
+                "sasl.jaas.config": "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required "
+                f"awsRoleArn={_jaas(self.principal.role_arn)};",
+                "sasl.login.callback.handler.class": "software.amazon.msk.auth.iam.IAMOAuthBearerLoginCallbackHandler",
+                "sasl.client.callback.handler.class": "software.amazon.msk.auth.iam.IAMOAuthBearerLoginCallbackHandler",
+            }
+        elif self.secrets.keystore:
+            config |= {"ssl.keystore.type": "PEM", "ssl.keystore.location": str(self.secrets.keystore)}
+        return config
+
+    def dotenv(self) -> str:
+        """Return shell assignments (`set -a; . ./file; set +a`)."""
+        return "".join(f"{name}={shlex.quote(value)}\n" for name, value in self.variables().items())
+
+    def variables(self) -> dict[str, str]:
+        """Return the environment variables that `ephk run` gives to its command."""
+        environment = self.environment
+        values: dict[str, str | None] = {
+            "EPHK_ENVIRONMENT": environment.name,
+            "EPHK_LEASE": environment.lease_id,
+            "EPHK_PRINCIPAL": self.principal.name,
+            "EPHK_TOPICS": ",".join(topic.name for topic in environment.topics),
+            "KAFKA_BOOTSTRAP_SERVERS": self.bootstrap,
+            "KAFKA_SECURITY_PROTOCOL": SECURITY_PROTOCOL[self.principal.auth],
+            "KAFKA_SASL_MECHANISM": SASL_MECHANISM.get(self.principal.auth),
+            "KAFKA_SASL_USERNAME": self.secrets.username,
+            "KAFKA_SASL_PASSWORD": self.secrets.password,
+            "KAFKA_SSL_CA_LOCATION": str(self.ca_file) if self.ca_file else None,
+            "KAFKA_SSL_CERTIFICATE_LOCATION": str(self.secrets.certificate) if self.secrets.certificate else None,
+            "KAFKA_SSL_KEY_LOCATION": str(self.secrets.key) if self.secrets.key else None,
+            "EPHK_ROLE_ARN": self.principal.role_arn,
+            "EPHK_CLUSTER_ARN": environment.cluster.arn,
+            "EPHK_BUCKET": environment.bucket.name if environment.bucket else None,
+            "AWS_REGION": environment.cloud.region,
+            "AWS_ENDPOINT_URL": environment.cloud.endpoint_url,
+            "AWS_CA_BUNDLE": environment.cloud.ca_bundle,
+            "EPHK_CONNECT_URL": environment.connect_url,
+        }
+        return {name: value for name, value in values.items() if value is not None}
+
+    def document(self) -> dict[str, Any]:
+        """Return everything as one JSON document, with both client configurations."""
+        return {
+            "environment": self.environment.model_dump(mode="json"),
+            "principal": self.principal.name,
+            "variables": self.variables(),
+            "java": self.java(),
+            "librdkafka": self.librdkafka(),
+        }
+
+
+def choose_principal(environment: Environment, name: str | None) -> Principal:
+    """Return the principal called `name`, or the first one.
+
+    Raises:
+        UsageError: there is no such principal, or none at all.
+    """
+    names = [principal.name for principal in environment.principals]
+    if name is None and environment.principals:
+        return environment.principals[0]
+    for principal in environment.principals:
+        if principal.name == name:
+            return principal
+    raise UsageError(
+        f"environment {environment.name} has no principal '{name}'" if name else "the environment has no principal",
+        next_step=f"Principals: {', '.join(names) or 'none'}.",
+    )
+
+
+def _jaas(value: str | None) -> str:
+    """Quote a JAAS option value."""
+    text = value or ""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _properties(values: dict[str, str]) -> str:
+    return "".join(f"{name}={value}\n" for name, value in values.items())

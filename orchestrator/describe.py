@@ -1,0 +1,139 @@
+"""From a stack's outputs and the cloud's own answers to the environment object that contracts see."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from orchestrator.aws import AwsSession
+from orchestrator.environment import Bucket, Cluster, Environment, Listener, Network, Principal, Topic
+from orchestrator.lease import Lease
+from orchestrator.spec import EnvironmentSpec
+from orchestrator.target import Target
+from stacks.inputs import BrokerInputs, PrincipalInputs, StackInputs
+
+#: Bytes of randomness in a SCRAM password.
+_PASSWORD_BYTES = 24
+
+#: Members of GetBootstrapBrokers' answer ("GetBootstrapBrokers", Amazon MSK API Reference).
+_BOOTSTRAP_MEMBERS: dict[Listener, str] = {
+    "scram": "BootstrapBrokerStringSaslScram",
+    "iam": "BootstrapBrokerStringSaslIam",
+    "mtls": "BootstrapBrokerStringTls",
+}
+
+
+def describe_environment(
+    lease: Lease, spec: EnvironmentSpec, outputs: Mapping[str, Any], session: AwsSession, target: Target
+) -> Environment:
+    """Build the environment object of a lease that has just been provisioned.
+
+    Raises:
+        KeyError: the stack did not export what the object needs.
+        botocore.exceptions.ClientError: the cluster does not tell its bootstrap servers.
+    """
+    cluster_arn = str(outputs["cluster_arn"])
+    answer = session.client("kafka").get_bootstrap_brokers(ClusterArn=cluster_arn)
+    bootstrap = {listener: answer[member] for listener, member in _BOOTSTRAP_MEMBERS.items() if answer.get(member)}
+    roles = {str(purpose): str(arn) for purpose, arn in outputs["role_arns"].items()}
+    return Environment(
+        lease_id=lease.id,
+        name=lease.name,
+        flavour=spec.flavour,
+        target=lease.target,
+        created_at=lease.created_at,
+        expires_at=lease.expires_at,
+        cloud=session.cloud,
+        cluster=Cluster(
+            arn=cluster_arn,
+            name=str(outputs["cluster_name"]),
+            kafka_version=spec.brokers.kafka_version,
+            brokers=spec.brokers.count,
+            bootstrap=bootstrap,
+            ca_pem=target.broker_ca(session, cluster_arn),
+            certificate_authority_arn=outputs.get("certificate_authority_arn"),
+        ),
+        network=Network(
+            vpc_id=outputs["vpc_id"],
+            subnet_ids=tuple(outputs["subnet_ids"]),
+            route_table_ids=tuple(outputs["route_table_ids"]),
+            s3_endpoint_id=outputs["s3_endpoint_id"],
+            broker_security_group_id=outputs["broker_security_group_id"],
+            client_security_group_id=outputs["client_security_group_id"],
+        ),
+        bucket=Bucket(name=outputs["bucket_name"], kms_key_arn=outputs["kms_key_arn"]),
+        principals=principals(
+            spec, secret_arns=outputs["secret_arns"], principal_role_arns=outputs["principal_role_arns"]
+        ),
+        topics=topics(spec),
+        roles=roles,
+        boundary_arn=outputs.get("boundary_arn"),
+        log_group=outputs.get("log_group"),
+        tags=lease.tags,
+    )
+
+
+def topics(spec: EnvironmentSpec) -> tuple[Topic, ...]:
+    """Return the spec's topics as declared, with the replication factor that follows from the brokers."""
+    return tuple(
+        Topic(
+            name=topic.name,
+            partitions=topic.partitions,
+            replication_factor=spec.replication_factor(topic),
+            config=dict(topic.config),
+        )
+        for topic in spec.topics
+    )
+
+
+def principals(
+    spec: EnvironmentSpec, *, secret_arns: Mapping[str, str], principal_role_arns: Mapping[str, str]
+) -> tuple[Principal, ...]:
+    """Return the spec's principals with where their secrets are kept.
+
+    A SCRAM user and a certificate's common name are the principal's name; an IAM principal is its role's ARN.
+    """
+    return tuple(
+        Principal(
+            name=principal.name,
+            auth=principal.auth,
+            kafka_principal=f"User:{principal_role_arns.get(principal.name, principal.name)}",
+            secret_arn=secret_arns.get(principal.name),
+            role_arn=principal_role_arns.get(principal.name),
+            grants=tuple(grant.as_grant() for grant in principal.grants),
+        )
+        for principal in spec.principals
+    )
+
+
+def stack_inputs(lease: Lease, spec: EnvironmentSpec, session: AwsSession, zones: tuple[str, ...]) -> StackInputs:
+    """Return what the Pulumi program is told, with a fresh random password for each SCRAM principal."""
+    return StackInputs(
+        lease_id=lease.id,
+        name=lease.name,
+        region=session.cloud.region,
+        account_id=session.cloud.account_id,
+        zones=zones,
+        cidr=spec.network.cidr,
+        brokers=BrokerInputs(
+            count=spec.brokers.count,
+            instance_type=spec.brokers.instance_type,
+            storage_gb=spec.brokers.storage_gb,
+            kafka_version=spec.brokers.kafka_version,
+            server_properties=spec.brokers.config,
+        ),
+        principals=tuple(
+            PrincipalInputs(
+                name=principal.name,
+                auth=principal.auth,
+                password=secrets.token_urlsafe(_PASSWORD_BYTES) if principal.auth == "scram" else None,
+                grants=tuple(grant.as_grant() for grant in principal.grants),
+            )
+            for principal in spec.principals
+        ),
+        bucket_expire_days=spec.bucket.expire_days,
+        tags=lease.tags,
+        scram="scram" in spec.auth,
+        mtls="mtls" in spec.auth,
+    )

@@ -1,0 +1,334 @@
+"""The Pulumi stack of one lease: provision, look again, destroy."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import shutil
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pulumi.automation import (
+    LocalWorkspace,
+    OutputMap,
+    OutputValue,
+    ProjectBackend,
+    ProjectSettings,
+    Stack,
+    UpdateSummary,
+)
+from pulumi.automation._stack import StackInitMode  # needed by Stack's constructor, exported nowhere else
+from pulumi.automation.errors import CommandError
+
+from orchestrator.engine.checkpoint import Checkpoint, StateResource
+from orchestrator.engine.events import Done, EventLog
+from orchestrator.engine.plugins import ProviderName, pulumi_home
+from orchestrator.engine.pulumi_cli import ensure_cli
+from orchestrator.engine.runner import SessionPulumiCommand, end_recorded
+from orchestrator.errors import EphkError
+from orchestrator.files import private_dir, write_private
+from orchestrator.progress import Progress
+
+if TYPE_CHECKING:
+    from stacks.inputs import StackInputs
+
+PROJECT = "ephk"
+#: Resources made at once; they wait for the cloud most of the time.
+_PARALLEL = 32
+#: Seconds for an operation on the whole stack. MSK takes 25 to 60 minutes for a cluster, the embedded cloud seconds.
+_DEADLINES_S: dict[ProviderName, float] = {"embedded": 900.0, "official": 7200.0}
+
+
+@dataclass(frozen=True)
+class Drift:
+    """What a refresh found.
+
+    Attributes:
+        changed: resources that are not as the state had them.
+        gone: resources that are not there any more.
+    """
+
+    changed: tuple[Done, ...]
+    gone: tuple[Done, ...]
+
+
+class _LeaseStack(Stack):
+    """A stack whose outputs and summary come from its own state and events, not from three more runs of the CLI."""
+
+    def __init__(self, name: str, workspace: LocalWorkspace, state: Path) -> None:
+        self._state = state
+        self._log: EventLog | None = None
+        if state.exists():
+            # Selecting would only write down a current stack, and every command names its stack anyway.
+            self.name, self.workspace, self._mode = name, workspace, StackInitMode.SELECT
+        else:
+            super().__init__(name, workspace, StackInitMode.CREATE)
+
+    def following(self, log: EventLog) -> Callable[[Any], None]:
+        """Return the callback that feeds `log`, and summarise from it."""
+        self._log = log
+        return log.take
+
+    def outputs(self) -> OutputMap:
+        """Return the exports of the last update."""
+        return {name: OutputValue(value, secret=False) for name, value in Checkpoint.load(self._state).outputs.items()}
+
+    def info(self, show_secrets: bool = True) -> UpdateSummary:  # noqa: ARG002 - the SDK's signature
+        """Return the summary of the operation that just ended."""
+        now = datetime.now(UTC)
+        changes = self._log.changes if self._log else {}
+        return UpdateSummary(
+            kind="update",
+            start_time=now,
+            message="",
+            environment={},
+            config={},
+            result="succeeded",
+            end_time=now,
+            resource_changes=changes,  # type: ignore[arg-type]  # the SDK's own reading of history gives texts, too
+        )
+
+
+class EnvironmentStack:
+    """The stack of one lease, kept in the lease's own directory.
+
+    State, work directory and passphrase are files there (0600), so that `destroy` needs the lease and nothing else.
+    The provider's address and credentials are environment variables of the operations, never part of the state.
+
+    Args:
+        lease_directory: the lease's directory.
+        lease_id: the lease's id, which names the stack.
+        provider: which provider plugin runs the program; must be the same for all operations.
+    """
+
+    def __init__(self, lease_directory: Path, lease_id: str, *, provider: ProviderName = "embedded") -> None:
+        self.lease_id = lease_id
+        self.provider: ProviderName = provider
+        self.directory = lease_directory / "pulumi"
+        self._deadline_s = _DEADLINES_S[provider]
+        self._command: SessionPulumiCommand | None = None
+        self._stack: _LeaseStack | None = None
+        self._loading: threading.Thread | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def state_file(self) -> Path:
+        """Where the file backend keeps the state."""
+        return self.directory / "state" / ".pulumi" / "stacks" / PROJECT / f"{self.lease_id}.json"
+
+    def prepare(self, progress: Progress) -> None:
+        """Make the CLI and an empty stack ready; `up` does it, too, and what is ready already costs nothing.
+
+        It needs no cloud, so it may run while the cloud starts.
+
+        Raises:
+            EphkError: there is no CLI and none can be installed, or the stack cannot be made.
+        """
+        self._load_program()
+        with self._lock, _explained("prepare the stack"):
+            self._open(progress, {})
+
+    def up(self, inputs: StackInputs, environment: Mapping[str, str], progress: Progress) -> dict[str, Any]:
+        """Provision, or bring what is there in line with the inputs.
+
+        Args:
+            inputs: the environment.
+            environment: where the cloud is, as environment variables for the provider.
+            progress: told what is being made.
+
+        Returns:
+            The stack's outputs (see `stacks.environment.deploy`).
+
+        Raises:
+            EphkError: a resource could not be made, with what the cloud said; what was made is in the state.
+        """
+
+        loading = self._load_program()
+
+        def program() -> None:
+            loading.join()  # two threads that load a lazy module at once can see half of it
+            from stacks.environment import deploy
+
+            deploy(inputs)
+
+        with self._operation("provision", "create resources", environment, progress) as (stack, log):
+            result = stack.up(
+                program=program,
+                parallel=_PARALLEL,
+                on_event=stack.following(log),
+                color="never",
+                suppress_progress=True,
+                suppress_outputs=True,
+            )
+        return {name: output.value for name, output in result.outputs.items()}
+
+    def preview(self, inputs: StackInputs, environment: Mapping[str, str], progress: Progress) -> list[Done]:
+        """Return what `up` would make, change or delete; nothing is made.
+
+        Args:
+            inputs: the environment.
+            environment: as for `up`; the provider checks inputs and calls no cloud.
+            progress: told what is being looked at.
+
+        Raises:
+            EphkError: the program or the provider refuses the inputs.
+        """
+
+        def program() -> None:
+            from stacks.environment import deploy
+
+            deploy(inputs)
+
+        with self._operation("plan", "plan resources", environment, progress) as (stack, log):
+            stack.preview(program=program, parallel=_PARALLEL, on_event=stack.following(log), color="never")
+        return log.done
+
+    def destroy(self, environment: Mapping[str, str], progress: Progress) -> list[tuple[str, str]]:
+        """Delete everything that the state knows of; the program is not needed.
+
+        Returns:
+            Type and id of each resource that was deleted.
+
+        Raises:
+            EphkError: a resource could not be deleted; it is still in the state.
+        """
+        if not self.state_file.exists():
+            return []
+        with self._operation("destroy", "delete resources", environment, progress) as (stack, log):
+            stack.destroy(parallel=_PARALLEL, on_event=stack.following(log), color="never", suppress_progress=True)
+        return [(done.type, done.id or done.name) for done in log.done if done.op == "delete"]
+
+    def refresh(self, environment: Mapping[str, str], progress: Progress) -> Drift:
+        """Read every resource and bring the state in line with what is there.
+
+        Raises:
+            EphkError: a resource could not be read.
+        """
+        with self._operation("refresh", "read resources", environment, progress) as (stack, log):
+            stack.refresh(parallel=_PARALLEL, on_event=stack.following(log), color="never", suppress_progress=True)
+        return Drift(
+            changed=tuple(done for done in log.done if done.op == "update"),
+            gone=tuple(done for done in log.done if done.op == "delete"),
+        )
+
+    def resources(self) -> tuple[StateResource, ...]:
+        """Return what the state knows of, including what was being made when a process was killed."""
+        return Checkpoint.load(self.state_file).resources
+
+    def outputs(self) -> dict[str, Any]:
+        """Return the outputs of the last `up`; empty before."""
+        return Checkpoint.load(self.state_file).outputs
+
+    def interrupt(self) -> None:
+        """Stop the operation under way in good order; a second time: kill it. For other threads than its own."""
+        if self._command is not None:
+            self._command.interrupt()
+
+    def remove(self) -> None:
+        """Forget the stack: state, passphrase, work directory.
+
+        Raises:
+            EphkError: the state still knows of resources.
+        """
+        left = self.resources()
+        if left:
+            raise EphkError(
+                f"the stack of lease {self.lease_id} still has {len(left)} resources",
+                next_step="Destroy it first.",
+                details=tuple(f"{resource.type} {resource.id}" for resource in left),
+            )
+        end_recorded(self._record)
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    @property
+    def _record(self) -> Path:
+        return self.directory / "cli.json"
+
+    def _load_program(self) -> threading.Thread:
+        """Begin to load the program's modules while the CLI or the cloud starts; they take more than a second."""
+        if self._loading is None:
+
+            def load() -> None:
+                from stacks.environment import preload
+
+                preload()
+
+            self._loading = threading.Thread(target=load, name="load-program", daemon=True)
+            self._loading.start()
+        return self._loading
+
+    @contextlib.contextmanager
+    def _operation(
+        self, title: str, doing: str, environment: Mapping[str, str], progress: Progress
+    ) -> Iterator[tuple[_LeaseStack, EventLog]]:
+        """Open the stack, report, limit the time, and say failures in the cloud's words."""
+        with self._lock:
+            with _explained(title):
+                stack = self._open(progress, environment)
+            assert self._command is not None  # noqa: S101 - _open sets it
+            with progress.step(f"Pulumi: {doing}") as step:
+                log = EventLog(step)
+                with _explained(title, log), self._command.within(self._deadline_s):
+                    yield stack, log
+
+    def _open(self, progress: Progress, environment: Mapping[str, str]) -> _LeaseStack:
+        if self._stack is None:
+            cli = ensure_cli(progress)
+            end_recorded(private_dir(self.directory) / self._record.name)
+            self._command = SessionPulumiCommand(cli, self._record)
+            self._stack = self._create(self._command)
+            self._unlock()
+        self._stack.workspace.env_vars = {**self._settings(), **environment}
+        return self._stack
+
+    def _create(self, command: SessionPulumiCommand) -> _LeaseStack:
+        state, work = private_dir(self.directory / "state"), private_dir(self.directory / "work")
+        passphrase = self.directory / "passphrase"
+        if not passphrase.exists():
+            write_private(passphrase, secrets.token_urlsafe(32))
+        workspace = LocalWorkspace(
+            work_dir=str(work),
+            pulumi_home=str(pulumi_home(self.provider)),
+            env_vars=self._settings(),
+            project_settings=ProjectSettings(
+                name=PROJECT, runtime="python", main=str(work), backend=ProjectBackend(state.as_uri())
+            ),
+            pulumi_command=command,
+        )
+        return _LeaseStack(self.lease_id, workspace, self.state_file)
+
+    def _settings(self) -> dict[str, str]:
+        settings = {
+            "PULUMI_CONFIG_PASSPHRASE_FILE": str(self.directory / "passphrase"),
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            # The state is the lease's own and ends with it: no copies of each version beside it.
+            "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "true",
+        }
+        if self.provider == "embedded":
+            settings["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
+        return settings
+
+    def _unlock(self) -> None:
+        """Take away the lock of a process that was killed; whoever held it has been ended by now."""
+        locks = self.directory / "state" / ".pulumi" / "locks"
+        if self._stack is not None and any(locks.rglob("*.json")):
+            self._stack.cancel()
+
+
+@contextlib.contextmanager
+def _explained(title: str, log: EventLog | None = None) -> Iterator[None]:
+    """Turn the CLI's failure into what the cloud said."""
+    try:
+        yield
+    except CommandError as error:
+        lines = list(log.errors) if log and log.errors else [line for line in str(error).splitlines() if line.strip()]
+        cause = next((line for line in lines if "update failed" not in line), lines[0] if lines else "no message")
+        raise EphkError(
+            f"{title} failed: {cause}",
+            next_step="Correct the cause and run the command again; what exists is in the stack's state.",
+            details=tuple(lines[:20]),
+        ) from None

@@ -1,0 +1,245 @@
+"""One environment's way: up, verify, down, as an explicit state machine over its lease."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import psutil
+
+from contracts import runner
+from contracts.access import Access
+from contracts.model import Result, Watch
+from orchestrator import describe, paths, provenance
+from orchestrator.aws import AwsSession
+from orchestrator.engine.stack import EnvironmentStack
+from orchestrator.environment import Environment
+from orchestrator.errors import EphkError
+from orchestrator.kafka_admin import KafkaAdmin
+from orchestrator.lease import Lease, LeaseState, new_lease
+from orchestrator.ledger import FileLedger
+from orchestrator.processes import ProcessRecord
+from orchestrator.progress import Progress
+from orchestrator.reports.report import Report
+from orchestrator.signals import Interrupted, interruptible
+from orchestrator.spec import EnvironmentSpec
+from orchestrator.target import CloudGoneError, Target, TargetName, target_named, target_of
+from orchestrator.teardown.inventory import Inventory, take_inventory
+from orchestrator.teardown.receipt import Deleted, Receipt
+
+#: Seconds for the operator's credentials.
+_ADMIN_DEADLINE_S = 30.0
+
+ProviderName = Literal["embedded", "official"]
+
+
+@dataclass(frozen=True)
+class UpRequest:
+    """What `up` is asked for."""
+
+    spec: EnvironmentSpec
+    target: TargetName = "embedded"
+    provider: ProviderName = "embedded"
+
+
+class Lifecycle:
+    """Moves leases through their states.
+
+    Args:
+        ledger: where leases are written.
+        progress: where long work is reported.
+    """
+
+    def __init__(self, ledger: FileLedger, progress: Progress) -> None:
+        self.ledger = ledger
+        self.progress = progress
+
+    def up(self, request: UpRequest) -> Lease:
+        """Lease, provision, create topics and ACLs; the lease comes back in state `ready`.
+
+        What an attempt that fails or is interrupted has made is removed again before this returns.
+
+        Raises:
+            EphkError: the name is leased, or provisioning failed (with the cause).
+            Interrupted: SIGINT or SIGTERM arrived; teardown was attempted.
+        """
+        target = target_named(request.target)
+        target.prepare(self.progress, request.spec.region)
+        lease = self._request(request)
+        try:
+            return self._provision(lease, request, target)
+        except (Exception, Interrupted) as error:
+            self.progress.note(f"up did not succeed ({_first_line(error)}); removing what it made")
+            receipt = self.down(lease.id)
+            if not receipt.clean:
+                self.progress.note(f"teardown left something behind: see 'ephk down {lease.name}'")
+            raise
+
+    def _request(self, request: UpRequest) -> Lease:
+        spec = request.spec
+        own = ProcessRecord.of(psutil.Process().pid, "ephk up")
+        lease = new_lease(
+            name=spec.name,
+            target=request.target,
+            ttl=spec.ttl,
+            provenance=provenance.detect(cost_center=spec.cost_center),
+            spec=spec.model_dump(mode="json"),
+            provider=request.provider,
+            holder={"pid": own.pid, "create_time": own.create_time},
+        )
+        self.ledger.create(lease)
+        return lease
+
+    def _provision(self, lease: Lease, request: UpRequest, target: Target) -> Lease:
+        spec = request.spec
+        lease = self.ledger.update(lease.moved_to(LeaseState.PROVISIONING))
+        stack = stack_of(lease)
+        session = self._start(target, stack)
+        with self.progress.step(f"provision {lease.name} ({lease.id})"):
+            outputs = stack.up(
+                describe.stack_inputs(lease, spec, session, target.zones(session, spec.network.zones)),
+                target.plugin_environment(session),
+                self.progress,
+            )
+        environment = describe.describe_environment(lease, spec, outputs, session, target)
+        with self.progress.step("topics and ACLs"), Access(environment, session) as access:
+            KafkaAdmin(access.librdkafka(access.operator, Watch(_ADMIN_DEADLINE_S))).create(
+                environment.topics, environment.principals
+            )
+        return self.ledger.update(lease.moved_to(LeaseState.READY, environment=environment, holder=None))
+
+    def _start(self, target: Target, stack: EnvironmentStack) -> AwsSession:
+        """Start the cloud while the engine makes an empty stack ready: neither needs the other."""
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            prepared = pool.submit(stack.prepare, self.progress)
+            session = target.start(self.progress)
+            prepared.result()
+        return session
+
+    def verify(
+        self,
+        lease: Lease,
+        *,
+        select: Sequence[str] = (),
+        directory: Path | None = None,
+        on_result: Callable[[Result], None] | None = None,
+    ) -> Report:
+        """Run contracts against a ready environment and keep the report up to date in `directory`.
+
+        Raises:
+            EphkError: the environment is not ready, or its cloud is gone.
+        """
+        environment = ready_environment(lease)
+        session = session_of(lease)
+        report = Report(environment, directory)
+
+        def take(result: Result) -> None:
+            report.add(result)
+            if on_result is not None:
+                on_result(result)
+
+        with Access(environment, session) as access:
+            report.finish(runner.run(environment, access, select=select, on_result=take))
+        return report
+
+    def down(self, name_or_id: str) -> Receipt:
+        """Destroy an environment and prove that it is gone; needs the lease and nothing else.
+
+        The lease is forgotten when nothing is left; otherwise it stays, in state `leaking`.
+
+        Raises:
+            EphkError: there is no such lease.
+        """
+        begun = time.monotonic()
+        lease = self.ledger.find(name_or_id)
+        lease = self.ledger.update(lease.moved_to(LeaseState.RELEASING))
+        target = target_of(lease)
+        deleted: list[Deleted] = []
+        notes: list[str] = []
+        inventory: Inventory | None = None
+        try:
+            session = session_of(lease)
+        except CloudGoneError:
+            notes.append("the embedded cloud was gone already: its resources lived in its memory and ended with it")
+            ended = target.end_leftovers(paths.lease_dir(lease.id))
+            deleted += [Deleted("process", f"broker {number + 1}", "direct") for number in range(ended)]
+        else:
+            with self.progress.step(f"destroy {lease.name} ({lease.id})"):
+                deleted += self._destroy(lease, target.plugin_environment(session), notes)
+            with self.progress.step("inventory"):
+                inventory = take_inventory(session, lease.id)
+        receipt = Receipt(lease, tuple(deleted), inventory, tuple(notes), time.monotonic() - begun)
+        if receipt.clean:
+            lease = self.ledger.update(lease.moved_to(LeaseState.RELEASED))
+            self.ledger.remove(lease)
+            target.release()
+        else:
+            self.ledger.update(lease.moved_to(LeaseState.LEAKING))
+        return receipt
+
+    def _destroy(self, lease: Lease, environment: dict[str, str], notes: list[str]) -> list[Deleted]:
+        """Let Pulumi destroy; its failure is a note, since the inventory is what decides."""
+        try:
+            removed = stack_of(lease).destroy(environment, self.progress)
+        except EphkError as error:
+            notes.append(f"Pulumi's destroy did not finish: {error.message}")
+            return []
+        return [Deleted(kind, name, "pulumi") for kind, name in removed]
+
+
+def stack_of(lease: Lease) -> EnvironmentStack:
+    """Return the Pulumi stack of a lease; nothing runs yet."""
+    return EnvironmentStack(paths.lease_dir(lease.id), lease.id, provider=lease.provider)
+
+
+def session_of(lease: Lease) -> AwsSession:
+    """Return the administrator's session of the cloud that a lease lives in.
+
+    Raises:
+        CloudGoneError: it does not run, or another one runs in its place.
+    """
+    session = target_of(lease).session()
+    environment = lease.environment
+    if environment is not None and environment.cloud.endpoint_url != session.cloud.endpoint_url:
+        raise CloudGoneError(
+            f"the embedded cloud that {lease.name} lived in is gone; another one runs in its place",
+            next_step=f"Clean up with: ephk down {lease.name}",
+        )
+    return session
+
+
+def ready_environment(lease: Lease) -> Environment:
+    """Return a lease's environment.
+
+    Raises:
+        EphkError: the lease is not ready.
+    """
+    if lease.state is not LeaseState.READY or lease.environment is None:
+        raise EphkError(
+            f"environment {lease.name} is {lease.state}, not ready",
+            next_step=f"See 'ephk show {lease.name}'; end it with 'ephk down {lease.name}'.",
+        )
+    return lease.environment
+
+
+def expired(leases: Sequence[Lease], now: datetime | None = None) -> list[Lease]:
+    """Return the leases whose time is over, and those whose release was begun and not finished."""
+    moment = now or datetime.now(UTC)
+    return [
+        lease
+        for lease in leases
+        if lease.time_left(moment).total_seconds() <= 0 or lease.state in (LeaseState.RELEASING, LeaseState.LEAKING)
+    ]
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0]
+
+
+__all__ = ["Interrupted", "Lifecycle", "ProviderName", "UpRequest", "expired", "interruptible", "ready_environment"]

@@ -1,0 +1,48 @@
+"""What `up` would make: the same program in the engine's preview, in a directory that is thrown away."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from orchestrator import describe, provenance
+from orchestrator.engine.events import Done
+from orchestrator.engine.stack import EnvironmentStack
+from orchestrator.errors import UsageError
+from orchestrator.lease import new_lease
+from orchestrator.lifecycle import ProviderName
+from orchestrator.progress import Progress
+from orchestrator.spec import EnvironmentSpec
+from orchestrator.target import EMBEDDED_REGION, TargetName, preview_session
+
+#: Zones of the region as AWS names them; a preview must not depend on a running cloud.
+_ZONE_LETTERS = "abc"
+
+
+def plan(spec: EnvironmentSpec, target: TargetName, provider: ProviderName, progress: Progress) -> list[Done]:
+    """Return the resources that `up` would make, ordered by type and name.
+
+    Raises:
+        UsageError: the target cannot be planned for in this version.
+        EphkError: the program or the provider refuses the inputs.
+    """
+    if target != "embedded" or spec.region != EMBEDDED_REGION:
+        raise UsageError(
+            "only the embedded target can be planned for in this version",
+            next_step=f"Leave --target out, and 'region' at {EMBEDDED_REGION}.",
+        )
+    lease = new_lease(
+        name=spec.name,
+        target=target,
+        ttl=spec.ttl,
+        provenance=provenance.detect(cost_center=spec.cost_center),
+        spec=spec.model_dump(mode="json"),
+        provider=provider,
+    )
+    session = preview_session()
+    zones = tuple(f"{spec.region}{letter}" for letter in _ZONE_LETTERS[: spec.network.zones])
+    with tempfile.TemporaryDirectory(prefix="ephk-plan-") as directory:
+        stack = EnvironmentStack(Path(directory), lease.id, provider=provider)
+        environment = {"AWS_REGION": session.cloud.region}
+        done = stack.preview(describe.stack_inputs(lease, spec, session, zones), environment, progress)
+    return sorted(done, key=lambda item: (item.type, item.name))

@@ -1,0 +1,1 @@
+"""Reports: one document of results, rendered for people and for machines."""

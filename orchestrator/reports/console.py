@@ -1,0 +1,121 @@
+"""Tables for people: results, the receipt, leases, the scorecard."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import IO, Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from contracts.model import Result
+from orchestrator.lease import Lease
+from orchestrator.reports.report import Report
+from orchestrator.teardown.receipt import Receipt
+
+_STYLES = {"verified": "green", "failed": "bold red", "error": "magenta", "not_covered": "yellow", "stale": "yellow"}
+_WORDS = {"not_covered": "not covered"}
+#: Wide enough for ids and reasons where the output is no terminal (CI logs wrap by themselves).
+_PLAIN_WIDTH = 160
+
+
+def console(stream: IO[str]) -> Console:
+    """Return a console that wraps for a terminal and stays wide and plain elsewhere."""
+    width = None if stream.isatty() else _PLAIN_WIDTH
+    return Console(file=stream, highlight=False, width=width)
+
+
+def status_text(status: str) -> Text:
+    """Return a status as it is shown: the word carries the meaning, the colour only helps."""
+    return Text(_WORDS.get(status, status), style=_STYLES.get(status, ""))
+
+
+def results_table(results: list[Result]) -> Table:
+    """Return results as rows: status, contract, and what was seen or what went wrong."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("status", no_wrap=True)
+    table.add_column("contract", overflow="fold")
+    table.add_column("seen", overflow="fold")
+    table.add_column("s", justify="right", no_wrap=True)
+    for result in results:
+        seen = result.reason or evidence_line(result.evidence)
+        table.add_row(status_text(result.status), result.id, Text(seen), f"{result.duration_s:.2f}")
+    return table
+
+
+def evidence_line(evidence: dict[str, Any], *, limit: int = 110) -> str:
+    """Put evidence on one line: the first facts, cut at `limit` characters."""
+    text = "; ".join(f"{name}: {_flat(value)}" for name, value in evidence.items())
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _flat(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_flat(item)}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(_flat(item) for item in value)
+    return str(value)
+
+
+def report_summary(report: Report) -> Text:
+    """Return the one-line verdict of a report."""
+    counts = report.counts()
+    parts = [f"{counts[status]} {_WORDS.get(status, status)}" for status in counts]
+    layer = "local" if report.environment.target == "embedded" else "cloud"
+    return Text(f"{', '.join(parts)} (layer: {layer})", style="green" if report.passed else "bold red")
+
+
+def receipt_lines(receipt: Receipt) -> list[Text]:
+    """Return the receipt as a few lines."""
+    by: dict[str, int] = {}
+    for item in receipt.deleted:
+        by[item.by] = by.get(item.by, 0) + 1
+    removed = ", ".join(f"{count} by {who}" for who, count in sorted(by.items())) or "nothing"
+    lines = [
+        Text(f"receipt for {receipt.lease.name} ({receipt.lease.id}): removed {removed} in {receipt.duration_s:.1f} s")
+    ]
+    inventory = receipt.inventory
+    if inventory is None:
+        lines.append(Text("  no inventory: there is no cloud left to ask", style="yellow"))
+    else:
+        style = "green" if receipt.clean else "bold red"
+        lines.append(Text(f"  inventory of {len(inventory.asked)} questions: {len(inventory.left)} left", style=style))
+        lines += [
+            Text(f"  left: {item.kind} {item.identifier} (found by {item.source})", "bold red")
+            for item in inventory.left
+        ]
+        lines += [Text(f"  not answered: {question}", "magenta") for question in inventory.unanswered]
+        lines += [Text(f"  pending: {item.kind} {item.identifier}: {item.pending}") for item in inventory.pending]
+    lines += [Text(f"  note: {note}") for note in receipt.notes]
+    return lines
+
+
+def leases_table(leases: list[Lease], warnings: dict[str, str]) -> Table:
+    """Return leases with age and time left."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("name", "lease", "state", "target", "owner", "branch", "age", "left", "warning"):
+        table.add_column(column, overflow="fold")
+    now = datetime.now(UTC)
+    for lease in leases:
+        left = lease.time_left(now).total_seconds()
+        table.add_row(
+            lease.name,
+            lease.id,
+            lease.state,
+            lease.target,
+            lease.provenance.owner,
+            lease.provenance.pull_request,
+            span((now - lease.created_at).total_seconds()),
+            span(left) if left > 0 else "expired",
+            Text(warnings.get(lease.id, ""), style="yellow"),
+        )
+    return table
+
+
+def span(seconds: float) -> str:
+    """Write a duration with its two largest units."""
+    total = int(seconds)
+    parts = [(total // 86400, "d"), (total // 3600 % 24, "h"), (total // 60 % 60, "m"), (total % 60, "s")]
+    shown = [f"{count}{unit}" for count, unit in parts if count][:2]
+    return " ".join(shown) or "0s"

@@ -1,0 +1,256 @@
+"""The target switch: where environments are provisioned. The only module that imports `orchestrator.embedded`."""
+
+from __future__ import annotations
+
+import os
+import urllib.request
+from pathlib import Path
+from typing import Literal, Protocol
+
+from orchestrator.aws import AwsSession, Credentials
+from orchestrator.embedded import cloud as embedded_cloud
+from orchestrator.embedded.cloud import CloudInfo
+from orchestrator.environment import CloudEndpoint
+from orchestrator.errors import EphkError, UsageError
+from orchestrator.lease import Lease
+from orchestrator.paths import cache_home
+from orchestrator.progress import Progress
+
+#: The embedded cloud's only region.
+EMBEDDED_REGION = "us-east-1"
+#: The embedded account; the gateway says the same.
+EMBEDDED_ACCOUNT = "123456789012"
+
+TargetName = Literal["embedded", "aws"]
+
+
+class CloudGoneError(EphkError):
+    """The cloud that an environment lived in does not run any more, and its resources ended with it."""
+
+
+class Target(Protocol):
+    """What a lifecycle needs to know of the place where it provisions."""
+
+    name: TargetName
+
+    def prepare(self, progress: Progress, region: str) -> None:
+        """Install what provisioning in a region needs (downloads happen here and nowhere later)."""
+        ...
+
+    def start(self, progress: Progress) -> AwsSession:
+        """Make the cloud reachable and return the administrator's session."""
+        ...
+
+    def session(self) -> AwsSession:
+        """Return the administrator's session of a cloud that is there; raises CloudGoneError."""
+        ...
+
+    def plugin_environment(self, session: AwsSession) -> dict[str, str]:
+        """Return the environment variables by which the Pulumi provider finds the cloud."""
+        ...
+
+    def zones(self, session: AwsSession, count: int) -> tuple[str, ...]:
+        """Return the names of `count` availability zones."""
+        ...
+
+    def broker_ca(self, session: AwsSession, cluster_arn: str) -> str | None:
+        """Return the CA (PEM) of a cluster's brokers; None means the system's trust store."""
+        ...
+
+    def end_leftovers(self, lease_directory: Path) -> int:
+        """End processes of a lease whose cloud is gone; returns how many."""
+        ...
+
+    def release(self) -> None:
+        """Let go of the cloud when no lease needs it."""
+        ...
+
+
+class EmbeddedTarget:
+    """AWS on this machine: the embedded cloud and its real brokers."""
+
+    name: TargetName = "embedded"
+
+    def prepare(self, progress: Progress, region: str) -> None:
+        """Fetch the JRE, the Kafka jars and the class-data archive; quick when they are cached.
+
+        Raises:
+            UsageError: the region is not the embedded cloud's.
+        """
+        if region != EMBEDDED_REGION:
+            raise UsageError(
+                f"the embedded cloud has one region, {EMBEDDED_REGION}; the spec asks for {region}",
+                next_step=f"Leave 'region' out, or set it to {EMBEDDED_REGION}.",
+            )
+        from orchestrator.embedded.runtime import ensure_kafka_runtime
+
+        ensure_kafka_runtime(progress)
+
+    def start(self, progress: Progress) -> AwsSession:
+        """Find the running cloud or start one."""
+        return _session(embedded_cloud.start(progress))
+
+    def session(self) -> AwsSession:
+        """Return a session of the running cloud.
+
+        Raises:
+            CloudGoneError: no embedded cloud runs.
+        """
+        info = embedded_cloud.status()
+        if info is None:
+            raise CloudGoneError(
+                "the embedded cloud is not running: it was stopped or killed while the environment was up",
+                next_step="Clean up what it left with 'ephk down', then bring the environment up again.",
+            )
+        return _session(info)
+
+    def plugin_environment(self, session: AwsSession) -> dict[str, str]:
+        """Return the gateway's address and keys as the AWS SDKs read them."""
+        if session.credentials is None or session.cloud.endpoint_url is None or session.cloud.ca_bundle is None:
+            raise ValueError("not a session of the embedded cloud")
+        return {
+            "AWS_ENDPOINT_URL": session.cloud.endpoint_url,
+            "AWS_CA_BUNDLE": session.cloud.ca_bundle,
+            "AWS_REGION": session.cloud.region,
+            "AWS_DEFAULT_REGION": session.cloud.region,
+            "AWS_ACCESS_KEY_ID": session.credentials.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": session.credentials.secret_access_key,
+            "AWS_S3_USE_PATH_STYLE": "true",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def zones(self, session: AwsSession, count: int) -> tuple[str, ...]:
+        """Return the first zones of the region, as the gateway's EC2 names them."""
+        return _zones(session, count)
+
+    def broker_ca(self, session: AwsSession, cluster_arn: str) -> str | None:
+        """Read the cluster's CA from the gateway: MSK's API has no such call, since MSK's CA is public."""
+        uuid = cluster_arn.rsplit("/", 1)[-1]
+        url = f"{session.cloud.http_endpoint_url}/_ephk/clusters/{uuid}/ca.pem"
+        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - our own loopback endpoint
+            return str(answer.read().decode())
+
+    def end_leftovers(self, lease_directory: Path) -> int:
+        """End brokers that outlived a killed cloud."""
+        from orchestrator.embedded.brokers import BrokerCluster
+
+        return int(BrokerCluster.end_leftovers(lease_directory))
+
+    def release(self) -> None:
+        """Stop the cloud when the last lease is gone, unless a person started it."""
+        embedded_cloud.stop_if_idle()
+
+
+class AwsTarget:
+    """A real AWS account. This version has no shared ledger for it, so it provisions nothing there."""
+
+    name: TargetName = "aws"
+
+    def prepare(self, progress: Progress, region: str) -> None:  # noqa: ARG002 - the protocol's names
+        """Refuse: without a ledger that outlives the job, an environment on AWS could leak.
+
+        Raises:
+            UsageError: always, in this version.
+        """
+        raise UsageError(
+            "--target aws is not available in this version: its ledger (leases in a state bucket, with a reaper) is "
+            "not there yet, and without it an environment could outlive its job",
+            next_step="Use --target embedded (the default), which runs the same Pulumi program on this machine.",
+        )
+
+    def start(self, progress: Progress) -> AwsSession:
+        """Refuse like `prepare`."""
+        self.prepare(progress, "")
+        raise AssertionError("prepare has refused")
+
+    def session(self) -> AwsSession:
+        """Return the caller's own session; raises botocore's errors when there are no credentials."""
+        region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+        cloud = CloudEndpoint(region=region, account_id="unknown")
+        account = AwsSession(cloud).client("sts").get_caller_identity()["Account"]
+        return AwsSession(cloud.model_copy(update={"account_id": account}))
+
+    def plugin_environment(self, session: AwsSession) -> dict[str, str]:
+        """Return the region alone: the provider finds credentials as every AWS tool does."""
+        return {"AWS_REGION": session.cloud.region}
+
+    def zones(self, session: AwsSession, count: int) -> tuple[str, ...]:
+        """Return the first zones of the region that are open to the account."""
+        return _zones(session, count)
+
+    def broker_ca(self, session: AwsSession, cluster_arn: str) -> str | None:  # noqa: ARG002 - the protocol's names
+        """Return None: MSK's certificates chain to Amazon's public roots."""
+        return None
+
+    def end_leftovers(self, lease_directory: Path) -> int:  # noqa: ARG002 - the protocol's name
+        """Return 0: nothing of an environment on AWS runs here."""
+        return 0
+
+    def release(self) -> None:
+        """Do nothing: the account stays."""
+
+
+def target_named(name: str) -> Target:
+    """Return the target called `name`."""
+    return AwsTarget() if name == "aws" else EmbeddedTarget()
+
+
+def target_of(lease: Lease) -> Target:
+    """Return the target that a lease lives on."""
+    return target_named(lease.target)
+
+
+def _session(info: CloudInfo) -> AwsSession:
+    cloud = CloudEndpoint(
+        region=info.region,
+        account_id=info.account_id,
+        endpoint_url=info.endpoint,
+        http_endpoint_url=info.http_endpoint,
+        ca_bundle=info.ca_bundle,
+    )
+    return AwsSession(cloud, Credentials(info.access_key_id, info.secret_access_key))
+
+
+def _zones(session: AwsSession, count: int) -> tuple[str, ...]:
+    answer = session.client("ec2").describe_availability_zones(Filters=[{"Name": "state", "Values": ["available"]}])
+    names = sorted(zone["ZoneName"] for zone in answer["AvailabilityZones"])
+    if len(names) < count:
+        raise EphkError(
+            f"region {session.cloud.region} offers {len(names)} availability zones, the spec asks for {count}",
+            next_step="Lower network.zones or choose another region.",
+        )
+    return tuple(names[:count])
+
+
+def cloud_start(
+    progress: Progress, *, port: int | None = None, http_port: int | None = None, scenario: Path | None = None
+) -> CloudInfo:
+    """Start the embedded cloud for a person: it stays until it is stopped; raises EphkError when it cannot."""
+    return embedded_cloud.start(progress, port=port, http_port=http_port, scenario=scenario, keep=True)
+
+
+def cloud_status() -> CloudInfo | None:
+    """Return the running embedded cloud, or None."""
+    return embedded_cloud.status()
+
+
+def cloud_stop() -> bool:
+    """Stop the embedded cloud; returns whether it was running."""
+    return bool(embedded_cloud.stop())
+
+
+def kafka_runtime_report() -> tuple[bool, str]:
+    """Tell whether the Kafka runtime is in the cache, and what is there, without fetching anything."""
+    from orchestrator.embedded.runtime.artifacts import KAFKA_LOCK, read_lock
+
+    directory = cache_home() / "jars"
+    artifacts = read_lock(KAFKA_LOCK)
+    there = sum((directory / artifact.filename).is_file() for artifact in artifacts)
+    return there == len(artifacts), f"{there} of {len(artifacts)} jars in {directory}"
+
+
+def preview_session() -> AwsSession:
+    """Return a session that names the embedded account and reaches nothing: for previews, which call no cloud."""
+    nowhere = "https://127.0.0.1:9"
+    cloud = CloudEndpoint(region=EMBEDDED_REGION, account_id=EMBEDDED_ACCOUNT, endpoint_url=nowhere)
+    return AwsSession(cloud, Credentials("preview", "preview"))

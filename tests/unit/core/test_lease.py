@@ -1,0 +1,127 @@
+import json
+import stat
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from orchestrator import tags
+from orchestrator.errors import EphkError
+from orchestrator.lease import Lease, LeaseState, new_lease
+from orchestrator.ledger import FileLedger
+from orchestrator.lifecycle import expired
+
+
+def a_lease(name: str = "orders", ttl: timedelta = timedelta(hours=1)) -> Lease:
+    return new_lease(
+        name=name, target="embedded", ttl=ttl, provenance=tags.Provenance(owner="team orders"), spec={"name": name}
+    )
+
+
+@pytest.fixture
+def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FileLedger:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return FileLedger(tmp_path / "state" / "ephk" / "leases")
+
+
+def file_of(ledger: FileLedger, lease: Lease) -> Path:
+    return ledger._directory / lease.id / "lease.json"
+
+
+def test_a_lease_is_private_and_can_be_read_back(ledger: FileLedger) -> None:
+    lease = a_lease()
+    ledger.create(lease)
+    assert stat.S_IMODE(file_of(ledger, lease).stat().st_mode) == 0o600
+    assert stat.S_IMODE(file_of(ledger, lease).parent.stat().st_mode) == 0o700
+    assert ledger.find("orders") == ledger.find(lease.id) == lease
+
+
+def test_a_name_is_leased_once_and_the_refusal_says_by_whom_and_until_when(ledger: FileLedger) -> None:
+    first = a_lease()
+    ledger.create(first)
+    with pytest.raises(EphkError) as caught:
+        ledger.create(a_lease())
+    assert "team orders" in caught.value.message
+    assert tags.rfc3339(first.expires_at) in caught.value.message
+    assert len(ledger.leases()) == 1
+
+
+def test_an_update_of_an_old_version_is_refused(ledger: FileLedger) -> None:
+    old = a_lease()
+    ledger.create(old)
+    ledger.update(old.moved_to(LeaseState.PROVISIONING))
+    with pytest.raises(EphkError, match="changed by another process"):
+        ledger.update(old.moved_to(LeaseState.RELEASING))
+    assert ledger.find("orders").state is LeaseState.PROVISIONING
+
+
+def test_a_removed_lease_leaves_no_file(ledger: FileLedger, tmp_path: Path) -> None:
+    lease = a_lease()
+    ledger.create(lease)
+    ledger.remove(lease)
+    assert list((tmp_path / "state").iterdir()) == []
+    with pytest.raises(EphkError, match="there is no lease called 'orders'"):
+        ledger.find("orders")
+
+
+def test_a_lease_that_cannot_be_read_is_reported_and_not_skipped(ledger: FileLedger) -> None:
+    lease = a_lease()
+    ledger.create(lease)
+    file_of(ledger, lease).write_text("{")
+    assert ledger.leases() == []
+    assert ledger.unreadable() == [file_of(ledger, lease)]
+
+
+def test_the_file_is_the_old_or_the_new_one_never_a_part(ledger: FileLedger, monkeypatch: pytest.MonkeyPatch) -> None:
+    lease = a_lease()
+    ledger.create(lease)
+
+    def full_disk(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        ledger.update(lease.moved_to(LeaseState.PROVISIONING))
+    assert json.loads(file_of(ledger, lease).read_text())["state"] == "requested"
+    assert [path.name for path in file_of(ledger, lease).parent.iterdir()] == ["lease.json"]
+
+
+@pytest.mark.parametrize(
+    ("origin", "to"),
+    [
+        (LeaseState.REQUESTED, LeaseState.READY),
+        (LeaseState.READY, LeaseState.PROVISIONING),
+        (LeaseState.RELEASED, LeaseState.RELEASING),
+        (LeaseState.LEAKING, LeaseState.RELEASED),
+    ],
+)
+def test_transitions_that_do_not_exist_are_refused(origin: LeaseState, to: LeaseState) -> None:
+    with pytest.raises(EphkError, match=f"is {origin} and cannot become {to}"):
+        a_lease().model_copy(update={"state": origin}).moved_to(to)
+
+
+def test_ids_are_distinct_and_fit_every_name() -> None:
+    ids = {a_lease().id for _ in range(200)}
+    assert len(ids) == 200
+    assert all(len(i) == 8 and i.isalnum() and i == i.lower() for i in ids)
+
+
+def test_what_is_due_for_the_reaper() -> None:
+    fresh, over = a_lease("a"), a_lease("b", ttl=timedelta(seconds=-1))
+    begun = a_lease("c").moved_to(LeaseState.RELEASING)
+    assert expired([fresh, over, begun]) == [over, begun]
+
+
+def test_tags_are_complete_and_legal() -> None:
+    lease = new_lease(
+        name="orders",
+        target="embedded",
+        ttl=timedelta(hours=1),
+        provenance=tags.Provenance(owner="Zoë <z@example.org>;", repository="", commit="x" * 300),
+        spec={},
+    )
+    assert tags.missing(lease.tags) == ()
+    assert lease.tags[tags.OWNER] == "Zoë -z@example.org--"
+    assert lease.tags[tags.REPOSITORY] == "none"
+    assert len(lease.tags[tags.COMMIT]) == 256
+    assert tags.missing({**lease.tags, tags.OWNER: ""}) == (tags.OWNER,)
