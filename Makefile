@@ -1,0 +1,45 @@
+# The targets that people and CI call. `make help` lists them.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+# The product's own messages stay on the screen; pip's are only of interest when it fails.
+PIP    := $(BIN)/python -m pip --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format bench clean
+
+help:  ## Show this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(STAMP): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "No $(PYTHON) found: install Python 3.11 or newer, or run make PYTHON=..."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed"; exit 1; }
+	@echo "==> Python environment in $(VENV) (about 900 MB, one to two minutes)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) install --progress-bar off --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+setup: $(STAMP)  ## Install everything: venv, Pulumi CLI, JRE, Kafka jars, class-data archives (cached)
+	@$(BIN)/ephk setup
+
+demo: setup  ## The main job: up, verify, produce and consume, down, receipt, scorecard
+	@$(BIN)/ephk run examples/orders.yaml -- $(BIN)/python examples/orders_smoke.py
+
+test: setup  ## All tests, with the coverage floor
+	@$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+
+lint: $(STAMP)  ## Ruff (with docstring rules), formatting, mypy --strict
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: $(STAMP)  ## Let ruff fix and format
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: setup  ## Compare ephk with bare brokers, in one run
+	@$(BIN)/python -m tests.bench
+
+clean:  ## Remove the venv and build products (caches under $XDG_CACHE_HOME/ephk stay)
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov

@@ -1,0 +1,182 @@
+"""The main job as a user runs it: up, verify, use, down, and nothing left."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from orchestrator.processes import wait_until
+from tests.embedded.conftest import REPOSITORY, Orders, World
+
+ONE_BROKER = """
+name: small
+network: {zones: 1}
+brokers: {count: 1}
+topics: [{name: events}]
+"""
+
+
+def processes_of(world: World) -> list[str]:
+    """Return the command lines of processes of a world: its state home stands in their environment or arguments."""
+    found = []
+    for process in psutil.process_iter(["pid"]):
+        try:
+            command = " ".join(process.cmdline())
+            # Brokers get an environment of their own; their arguments name the state home.
+            mine = process.environ().get("XDG_STATE_HOME") == str(world.home) or str(world.home) in command
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+        if mine and process.pid != os.getpid():
+            found.append(command[-300:])
+    return found
+
+
+def small_spec(world: World) -> Path:
+    file = world.home / "small.yaml"
+    file.write_text(ONE_BROKER)
+    return file
+
+
+def gone(world: World) -> bool:
+    return processes_of(world) == [] and not world.state.exists()
+
+
+def test_run_brings_up_verifies_runs_and_removes(world: World, tmp_path: Path) -> None:
+    command = [sys.executable, str(REPOSITORY / "examples" / "orders_smoke.py")]
+    done = world.ephk(
+        "run", REPOSITORY / "examples" / "orders.yaml", "--report", tmp_path / "report", "--", *command, timeout_s=300
+    )
+    assert done.status == 0, done.err
+    assert "100 orders produced and consumed" in done.out
+    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert report["summary"]["complete"]
+    assert report["summary"]["failed"] == report["summary"]["error"] == 0
+    assert {result["layer"] for result in report["results"]} == {"local"}
+    receipt = json.loads((tmp_path / "report" / "receipt.json").read_text())
+    assert receipt["clean"]
+    assert receipt["left"] == []
+    assert receipt["inventory"]["unanswered"] == []
+    assert len(receipt["deleted"]) > 30
+    assert wait_until(lambda: gone(world), deadline_s=15), processes_of(world)
+
+
+def test_a_failing_command_gives_its_exit_code_and_the_environment_goes(world: World) -> None:
+    done = world.ephk("run", small_spec(world), "--", "sh", "-c", 'test -n "$KAFKA_BOOTSTRAP_SERVERS" && exit 7')
+    assert done.status == 7, done.err
+    assert wait_until(lambda: gone(world), deadline_s=15), processes_of(world)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_takes_the_environment_down(world: World, number: signal.Signals) -> None:
+    marker = world.home / "started"
+    process = world.popen("run", small_spec(world), "--", "sh", "-c", f"touch {marker}; sleep 600")
+    assert wait_until(marker.exists, deadline_s=120)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "receipt for small" in out
+    assert wait_until(lambda: gone(world), deadline_s=15), processes_of(world)
+
+
+def test_a_signal_while_provisioning_takes_everything_down(world: World) -> None:
+    process = world.popen("up", small_spec(world))
+    assert wait_until(lambda: any("kafka.Kafka" in line for line in processes_of(world)), deadline_s=120)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=90)
+    assert process.returncode == 130, err
+    assert wait_until(lambda: gone(world), deadline_s=20), processes_of(world)
+
+
+def test_a_name_is_leased_once(orders: Orders) -> None:
+    done = orders.world.ephk("up", REPOSITORY / "examples" / "orders.yaml")
+    assert done.status == 1
+    assert f"lease {orders.lease['id']}" in done.err
+    assert "until 20" in done.err
+
+
+def test_everything_of_a_lease_is_private(orders: Orders) -> None:
+    for path in orders.world.state.rglob("*"):
+        if path.is_socket() or path.is_symlink():
+            continue
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if path.is_dir() or path.name in {"lease.json", "info.json", "passphrase"}:
+            assert mode & 0o077 == 0, f"{path} has mode {mode:o}"
+
+
+def test_no_secret_stands_in_clear_in_the_state_home(orders: Orders) -> None:
+    document = orders.world.must("env", orders.name, "--json").json()
+    password = document["variables"]["KAFKA_SASL_PASSWORD"]
+    assert len(password) >= 20
+    holders = [
+        path
+        for path in orders.world.state.rglob("*")
+        if path.is_file() and "clusters" not in path.parts and password.encode() in path.read_bytes()
+    ]
+    assert holders == []
+
+
+def test_verify_is_clean_and_shows_every_contract(orders: Orders, tmp_path: Path) -> None:
+    done = orders.world.ephk("verify", orders.name, "--report", tmp_path, "--json")
+    assert done.status == 0, done.err + done.out
+    document = done.json()
+    assert document["summary"]["verified"] >= 25
+    assert {r["id"]: r["reason"] for r in document["results"] if r["status"] != "verified"} == {}
+    assert json.loads((tmp_path / "report.json").read_text())["results"] == document["results"]
+
+
+def test_list_and_show_and_extend(orders: Orders) -> None:
+    listed = orders.world.must("list", "--json").json()["leases"]
+    assert [lease["name"] for lease in listed] == ["orders"]
+    assert listed[0]["warning"] == ""
+    shown = orders.world.must("show", orders.name).out
+    assert orders.environment["cluster"]["arn"] in shown
+    extended = orders.world.must("extend", orders.name, "--ttl", "30d", "--json").json()
+    assert extended["limited"] is True
+    assert orders.world.ephk("extend", orders.name, "--ttl", "soon").status == 2
+
+
+def test_two_ups_at_once_share_one_cloud(world: World) -> None:
+    first, second = (world.popen("up", small_spec(world), "--name", name, "--json") for name in ("one", "two"))
+    for process in (first, second):
+        _, err = process.communicate(timeout=200)
+        assert process.returncode == 0, err
+    clouds = [line for line in processes_of(world) if "orchestrator.embedded.daemon" in line]
+    assert len(clouds) == 1
+    assert world.must("down", "one").status == 0
+    assert world.must("list", "--json").json()["leases"][0]["name"] == "two"
+    assert world.must("verify", "two", "--contract", "auth.scram.accepts").status == 0
+
+
+def test_a_killed_cloud_is_told_and_cleaned_up(world: World) -> None:
+    world.must("up", small_spec(world))
+    info = world.must("cloud", "status", "--json").json()
+    os.kill(info["pid"], signal.SIGKILL)
+    assert wait_until(lambda: not psutil.pid_exists(info["pid"]), deadline_s=10)
+    assert "cloud is gone" in world.must("list", "--json").json()["leases"][0]["warning"]
+    verified = world.ephk("verify")
+    assert verified.status == 1
+    assert "ephk down" in verified.err
+    down = world.must("down", "--json").json()
+    assert any("gone already" in note for note in down["notes"])
+    assert [item["kind"] for item in down["deleted"]] == ["process"]
+    assert wait_until(lambda: gone(world), deadline_s=15), processes_of(world)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("a: [", "not YAML"), ("colour: red\n", "no such field"), ("ttl: 0\n", "duration"), ("flavour: x\n", "one of")],
+)
+def test_a_wrong_spec_creates_nothing(world: World, text: str, says: str) -> None:
+    file = world.home / "bad.yaml"
+    file.write_text(text)
+    done = world.ephk("up", file)
+    assert done.status == 2
+    assert says in done.err
+    assert not world.state.exists()
