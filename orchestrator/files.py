@@ -10,8 +10,10 @@ from typing import Any
 
 
 def private_dir(path: Path) -> Path:
-    """Create `path` (and its parents) readable by the owner only, and return it."""
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Create `path` and each parent that is missing, all readable by the owner only, and return it."""
+    missing = [directory for directory in (path, *path.parents) if not directory.exists()]
+    for directory in reversed(missing):  # Path.mkdir(parents=True) would give the parents the usual mode
+        directory.mkdir(mode=0o700, exist_ok=True)
     return path
 
 

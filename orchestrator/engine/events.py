@@ -16,6 +16,8 @@ from orchestrator.progress import StepHandle
 #: Seconds between two lines about what is being waited for.
 _SAY_S = 1.0
 _MARKUP = re.compile(r"<\{%[^%]*%\}>")
+#: What the engine writes before the reasons of a resource that was made in part.
+_PREAMBLE = re.compile(r"^\d+ errors? occurred:\s*\*\s*")
 _WORDS = {OpType.CREATE: "making", OpType.UPDATE: "changing", OpType.DELETE: "deleting", OpType.REFRESH: "looking at"}
 
 
@@ -83,7 +85,9 @@ class EventLog:
     def _diagnose(self, event: Any) -> None:
         if event.severity != "error":
             return
-        text = _MARKUP.sub("", event.message).strip()
+        text = _PREAMBLE.sub("", _MARKUP.sub("", event.message).strip())
+        if text == "update failed":
+            return  # the engine's own last word, which names no cause
         where = f"{name_of(event.urn)}: " if event.urn else ""
         if text and where + text not in self.errors:
             self.errors.append(where + text)

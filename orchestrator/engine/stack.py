@@ -146,7 +146,6 @@ class EnvironmentStack:
         Raises:
             EphkError: a resource could not be made, with what the cloud said; what was made is in the state.
         """
-
         loading = self._load_program()
 
         def program() -> None:
@@ -326,7 +325,7 @@ def _explained(title: str, log: EventLog | None = None) -> Iterator[None]:
         yield
     except CommandError as error:
         lines = list(log.errors) if log and log.errors else [line for line in str(error).splitlines() if line.strip()]
-        cause = next((line for line in lines if "update failed" not in line), lines[0] if lines else "no message")
+        cause = lines[0] if lines else "Pulumi gave no reason"
         raise EphkError(
             f"{title} failed: {cause}",
             next_step="Correct the cause and run the command again; what exists is in the stack's state.",

@@ -93,7 +93,11 @@ class Clients:
         threading.Thread(target=load, name="preload", daemon=True).start()
 
 
-class Cancelled(Exception):  # noqa: N818 - a state, not a fault
+class ResourceError(Exception):
+    """A resource is not as it should be; the message says all there is to say."""
+
+
+class Cancelled(ResourceError):  # noqa: N818 - a state, not a fault
     """The engine asked for the end of all work."""
 
 
@@ -141,7 +145,7 @@ class Call:
         """Look again and again until `done`.
 
         Raises:
-            TimeoutError: the deadline passed.
+            ResourceError: the deadline passed.
             Cancelled: the engine cancelled.
         """
         while True:
@@ -149,7 +153,7 @@ class Call:
             if done(seen):
                 return seen
             if self.remaining_s() == 0:
-                raise TimeoutError(f"{what} did not happen within {self.deadline_s:.0f} s")
+                raise ResourceError(f"{what} did not happen within {self.deadline_s:.0f} s")
             if self.cancelled.wait(POLL_S):
                 raise Cancelled(f"cancelled while waiting: {what}")
 
@@ -186,7 +190,7 @@ def explain(error: BaseException) -> str:
     if isinstance(error, ClientError):
         detail = error.response.get("Error", {})
         return f"{error.operation_name}: {detail.get('Code', '?')}: {detail.get('Message', '')}"
-    return f"{type(error).__name__}: {error}"
+    return str(error) if isinstance(error, ResourceError) else f"{type(error).__name__}: {error}"
 
 
 @contextmanager

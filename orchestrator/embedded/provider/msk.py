@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from orchestrator.embedded.provider.call import Call, found
+from orchestrator.embedded.provider.call import Call, ResourceError, found
 from orchestrator.embedded.provider.model import Field, ResourceType, Values
 
 #: MSK answers 400 for a configuration and 404 for a cluster that is gone.
@@ -86,7 +86,7 @@ def _associate(call: Call, news: Values) -> str:
 def _refuse_unprocessed(unprocessed: list[dict[str, str]] | None) -> None:
     """A batch answers 200 and names what it did not do."""
     for item in unprocessed or ():
-        raise RuntimeError(f"secret {item['SecretArn']}: {item.get('ErrorCode')}: {item.get('ErrorMessage')}")
+        raise ResourceError(f"secret {item['SecretArn']}: {item.get('ErrorCode')}: {item.get('ErrorMessage')}")
 
 
 def _read_association(call: Call, resource_id: str, state: Values) -> Values | None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from orchestrator.embedded.provider import msk_shapes as shapes
-from orchestrator.embedded.provider.call import Call, found, ignoring, removed_tags
+from orchestrator.embedded.provider.call import Call, ResourceError, found, ignoring, removed_tags
 from orchestrator.embedded.provider.model import TAGS, Field, ResourceType, Values
 
 _GONE = "NotFoundException"
@@ -29,10 +29,12 @@ def _await_active(call: Call, arn: str) -> Any:
         f"cluster {arn} becoming ACTIVE",
     )
     if info is None:
-        raise LookupError(f"cluster {arn} disappeared while it was waited for")
+        raise ResourceError(f"cluster {arn} disappeared while it was waited for")
     if info["State"] == "FAILED":
         why = info.get("StateInfo", {})
-        raise RuntimeError(f"cluster {arn} is FAILED: {why.get('Code', 'no code')}: {why.get('Message', 'no message')}")
+        raise ResourceError(
+            f"cluster {arn} is FAILED: {why.get('Code', 'no code')}: {why.get('Message', 'no message')}"
+        )
     return info
 
 
@@ -188,7 +190,7 @@ def _await_operation(call: Call, operation_arn: str) -> None:
     )
     if ended["OperationState"].endswith("_FAILED"):
         why = ended.get("ErrorInfo", {})
-        raise RuntimeError(
+        raise ResourceError(
             f"{ended['OperationType']} ended {ended['OperationState']}: "
             f"{why.get('ErrorCode', 'no code')}: {why.get('ErrorString', 'no message')}"
         )

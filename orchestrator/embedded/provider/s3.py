@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from orchestrator.embedded.provider.call import Call, error_code, found, ignoring, tag_list, tag_map
+from orchestrator.embedded.provider.call import Call, ResourceError, error_code, found, ignoring, tag_list, tag_map
 from orchestrator.embedded.provider.model import TAGS, Field, ResourceType, Values
 
 GONE = ("NoSuchBucket", "404", "NotFound")
@@ -75,7 +75,7 @@ def _empty(s3: Any, name: str) -> None:
         answer = s3.delete_objects(Bucket=name, Delete={"Objects": doomed, "Quiet": True})
         if answer.get("Errors"):
             first = answer["Errors"][0]
-            raise RuntimeError(f"cannot delete {first.get('Key')} from {name}: {first.get('Code')}")
+            raise ResourceError(f"cannot delete {first.get('Key')} from {name}: {first.get('Code')}")
     for page in s3.get_paginator("list_multipart_uploads").paginate(Bucket=name):
         for upload in page.get("Uploads", ()):
             s3.abort_multipart_upload(Bucket=name, Key=upload["Key"], UploadId=upload["UploadId"])

@@ -14,7 +14,7 @@ from google.protobuf import empty_pb2  # type: ignore[import-untyped]
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 
 from orchestrator.embedded.provider import catalogue
-from orchestrator.embedded.provider.call import DEFAULT_DEADLINE_S, Call, Clients, explain
+from orchestrator.embedded.provider.call import DEFAULT_DEADLINE_S, Call, Clients, ResourceError, explain
 from orchestrator.embedded.provider.codec import Properties, decode, encode
 from orchestrator.embedded.provider.model import Change, ResourceType, Values, check, diff, observed_inputs
 
@@ -196,7 +196,7 @@ class ProviderServicer(provider_pb2_grpc.ResourceProviderServicer):
     def _read_back(self, resource: ResourceType, call: Call, resource_id: str, inputs: Values) -> Values:
         seen = resource.read(call, resource_id, inputs)
         if seen is None:
-            raise LookupError(f"{resource.token} {resource_id} cannot be read although it was just written")
+            raise ResourceError(f"{resource.token} {resource_id} cannot be read although it was just written")
         # The inputs win: what AWS spells differently but means the same must not look like a change.
         return {**seen, **inputs}
 

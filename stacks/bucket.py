@@ -1,0 +1,99 @@
+"""The environment's bucket: private, encrypted, TLS only, and emptying itself."""
+
+from __future__ import annotations
+
+import pulumi
+from pulumi_aws import s3
+
+from stacks.inputs import StackInputs
+from stacks.policies import Statement, document
+from stacks.tagging import tagged
+
+
+def bucket_name(inputs: StackInputs) -> str:
+    """Return the bucket's name; the account's id keeps it apart from all other accounts' buckets."""
+    return f"{inputs.prefix}-{inputs.account_id}"
+
+
+def bucket_arn(inputs: StackInputs) -> str:
+    """Return the bucket's ARN, known before the bucket is there."""
+    return f"arn:aws:s3:::{bucket_name(inputs)}"
+
+
+def tls_only(arn: str) -> Statement:
+    """Return the statement that refuses plain HTTP to everybody."""
+    return {
+        "Sid": "TlsOnly",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [arn, f"{arn}/*"],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+
+
+class Bucket(pulumi.ComponentResource):
+    """The bucket and its settings.
+
+    Args:
+        inputs: the environment.
+        key_arn: the key that encrypts objects.
+        opts: the parent.
+    """
+
+    def __init__(
+        self, inputs: StackInputs, key_arn: pulumi.Input[str], opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("ephk:stacks:Bucket", "bucket", None, opts)
+        own = pulumi.ResourceOptions(parent=self)
+        name = bucket_name(inputs)
+        self.bucket = s3.Bucket("data", bucket=name, force_destroy=True, tags=tagged(inputs, name), opts=own)
+        bucket_id = self.bucket.id
+        s3.BucketOwnershipControls("data", bucket=bucket_id, rule={"object_ownership": "BucketOwnerEnforced"}, opts=own)
+        s3.BucketServerSideEncryptionConfiguration(
+            "data",
+            bucket=bucket_id,
+            rules=[
+                {
+                    "apply_server_side_encryption_by_default": {
+                        "sse_algorithm": "aws:kms",
+                        "kms_master_key_id": key_arn,
+                    },
+                    "bucket_key_enabled": True,
+                }
+            ],
+            opts=own,
+        )
+        versioning = s3.BucketVersioning(
+            "data", bucket=bucket_id, versioning_configuration={"status": "Enabled"}, opts=own
+        )
+        block = s3.BucketPublicAccessBlock(
+            "data",
+            bucket=bucket_id,
+            block_public_acls=True,
+            block_public_policy=True,
+            ignore_public_acls=True,
+            restrict_public_buckets=True,
+            opts=own,
+        )
+        # S3 refuses a policy and a public access block that are put at the same moment.
+        after_block = pulumi.ResourceOptions(parent=self, depends_on=[block])
+        s3.BucketPolicy("data", bucket=bucket_id, policy=document(tls_only(bucket_arn(inputs))), opts=after_block)
+        # Rules for noncurrent versions need versioning first.
+        after_versioning = pulumi.ResourceOptions(parent=self, depends_on=[versioning])
+        s3.BucketLifecycleConfiguration(
+            "data",
+            bucket=bucket_id,
+            rules=[
+                {
+                    "id": "expire",
+                    "status": "Enabled",
+                    "filter": {"prefix": ""},
+                    "expiration": {"days": inputs.bucket_expire_days},
+                    "noncurrent_version_expiration": {"noncurrent_days": 1},
+                    "abort_incomplete_multipart_upload": {"days_after_initiation": 1},
+                }
+            ],
+            opts=after_versioning,
+        )
+        self.register_outputs({"bucket": bucket_id})

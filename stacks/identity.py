@@ -1,0 +1,123 @@
+"""Who may do what in the cloud: roles under one permissions boundary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pulumi
+from pulumi_aws import iam
+
+from stacks.bucket import bucket_arn
+from stacks.credentials import secret_arn_pattern
+from stacks.inputs import StackInputs
+from stacks.policies import KafkaArns, Statement, account_root, allow, document, grant_statements
+from stacks.tagging import tagged
+
+_DESCRIBE = ("kafka:DescribeCluster", "kafka:DescribeClusterV2", "kafka:GetBootstrapBrokers")
+_BUCKET_ACTIONS = ("s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads")
+_OBJECT_ACTIONS = ("s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject")
+_SECRET_ACTIONS = ("secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue")
+_KEY_ACTIONS = ("kms:Decrypt", "kms:GenerateDataKey")
+
+
+class Identity(pulumi.ComponentResource):
+    """The permissions boundary and the roles: operator, client, connector, and one for each IAM principal.
+
+    Args:
+        inputs: the environment.
+        key_arn: the environment's key.
+        opts: the parent.
+    """
+
+    def __init__(
+        self, inputs: StackInputs, key_arn: pulumi.Input[str], opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("ephk:stacks:Identity", "identity", None, opts)
+        self._inputs = inputs
+        self._own = pulumi.ResourceOptions(parent=self)
+        self._arns = KafkaArns(inputs)
+        bucket = bucket_arn(inputs)
+        describe = allow("Describe", _DESCRIBE, [self._arns.cluster])
+        kafka = allow("Kafka", ["kafka-cluster:*"], self._arns.everything)
+        storage = [
+            allow("Bucket", _BUCKET_ACTIONS, [bucket]),
+            allow("Objects", _OBJECT_ACTIONS, [f"{bucket}/*"]),
+        ]
+        secrets = allow("Credentials", _SECRET_ACTIONS, [secret_arn_pattern(inputs)])
+        self.boundary = iam.Policy(
+            "boundary",
+            name=f"{inputs.prefix}-boundary",
+            description="The most that any role of this environment can do",
+            policy=document(describe, kafka, *storage, secrets, allow("Key", _KEY_ACTIONS, [key_arn])),
+            tags=tagged(inputs, f"{inputs.prefix}-boundary"),
+            opts=self._own,
+        )
+        iam_principals = inputs.with_auth("iam")
+        grants = [grant for principal in iam_principals for grant in principal.grants]
+        read_secrets = self._key_statement(key_arn, "secretsmanager", ["kms:Decrypt"])
+        self.operator = self._role("operator", "Administers topics and ACLs", [kafka, describe])
+        self.client = self._role(
+            "client",
+            "Connects as the environment's clients do",
+            [*grant_statements(self._arns, grants), describe, secrets, read_secrets],
+        )
+        self.connector = self._role(
+            "connector",
+            "Moves data between Kafka and the bucket",
+            [*storage, self._key_statement(key_arn, "s3", _KEY_ACTIONS)],
+            service="kafkaconnect.amazonaws.com",
+        )
+        self.principals = {
+            principal.name: self._role(
+                f"client-{principal.name}",
+                f"IAM principal {principal.name}",
+                [*grant_statements(self._arns, principal.grants), describe],
+            )
+            for principal in iam_principals
+        }
+        self.register_outputs({"boundary_arn": self.boundary.arn})
+
+    def _key_statement(self, key_arn: pulumi.Input[str], service: str, actions: Iterable[str]) -> Statement:
+        """Return the use of the key through one service, and not by itself."""
+        via = f"{service}.{self._inputs.region}.amazonaws.com"
+        return allow("Key", actions, [key_arn], condition={"StringEquals": {"kms:ViaService": via}})
+
+    def _role(
+        self, purpose: str, description: str, statements: list[Statement], *, service: str | None = None
+    ) -> iam.Role:
+        name = f"{self._inputs.prefix}-{purpose}"
+        role = iam.Role(
+            purpose,
+            name=name,
+            description=description,
+            assume_role_policy=document(*self._trust(service)),
+            permissions_boundary=self.boundary.arn,
+            max_session_duration=3600,
+            tags=tagged(self._inputs, name),
+            opts=self._own,
+        )
+        iam.RolePolicy(purpose, role=role.name, name=purpose, policy=document(*statements), opts=self._own)
+        return role
+
+    def _trust(self, service: str | None) -> list[Statement]:
+        """Return who may assume a role: the account's own identities, and a service acting for this account."""
+        trust: list[Statement] = [
+            {
+                "Sid": "Account",
+                "Effect": "Allow",
+                "Action": "sts:AssumeRole",
+                "Principal": {"AWS": account_root(self._inputs)},
+            }
+        ]
+        if service is not None:
+            # "The confused deputy problem" (IAM User Guide): only for this account's own resources.
+            trust.append(
+                {
+                    "Sid": "Service",
+                    "Effect": "Allow",
+                    "Action": "sts:AssumeRole",
+                    "Principal": {"Service": service},
+                    "Condition": {"StringEquals": {"aws:SourceAccount": self._inputs.account_id}},
+                }
+            )
+        return trust

@@ -1,0 +1,100 @@
+"""What the program is told: everything that differs between two environments, and nothing about where they run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from orchestrator.environment import Grant, Mechanism
+
+
+@dataclass(frozen=True)
+class BrokerInputs:
+    """The cluster's brokers.
+
+    Attributes:
+        count: how many; a multiple of the number of zones.
+        instance_type: an MSK broker type.
+        storage_gb: EBS volume of each broker, GiB.
+        kafka_version: a version that MSK offers.
+        server_properties: Kafka server properties, on top of `stacks.kafka.default_properties`.
+    """
+
+    count: int
+    instance_type: str
+    storage_gb: int
+    kafka_version: str
+    server_properties: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PrincipalInputs:
+    """One client identity.
+
+    Attributes:
+        name: as the spec calls it; also the SCRAM user's name.
+        auth: how it authenticates.
+        password: of a SCRAM principal; None for the others. It reaches the state encrypted and no log at all.
+        grants: what it may do; an IAM principal gets them as a policy, the others as ACLs after provisioning.
+    """
+
+    name: str
+    auth: Mechanism
+    password: str | None = field(default=None, repr=False)
+    grants: tuple[Grant, ...] = ()
+
+    def __post_init__(self) -> None:
+        if (self.auth == "scram") is (self.password is None):
+            raise ValueError(f"principal {self.name}: a SCRAM principal needs a password, and only it")
+
+
+@dataclass(frozen=True)
+class StackInputs:
+    """One environment.
+
+    Attributes:
+        lease_id: the lease's short id; part of every name.
+        name: what people call the environment.
+        region: an AWS region.
+        account_id: twelve digits.
+        zones: one private subnet is made in each of these availability zones.
+        cidr: the VPC's IPv4 range, /16 to /24.
+        brokers: the brokers.
+        principals: the client identities.
+        bucket_expire_days: age at which the bucket's objects expire, days.
+        tags: carried by everything that can carry a tag.
+        scram: whether the cluster has the SASL/SCRAM listener.
+        iam: whether it has the IAM listener; it always has, since MSK has no super user who could create the first ACL.
+        mtls: whether it has the mTLS listener, for certificates of an authority of the environment's own.
+    """
+
+    lease_id: str
+    name: str
+    region: str
+    account_id: str
+    zones: tuple[str, ...]
+    cidr: str
+    brokers: BrokerInputs
+    principals: tuple[PrincipalInputs, ...]
+    bucket_expire_days: int
+    tags: Mapping[str, str]
+    scram: bool = True
+    iam: bool = True
+    mtls: bool = True
+
+    def __post_init__(self) -> None:
+        if not self.iam:
+            raise ValueError("the IAM listener cannot be left out: only an IAM role can create the first ACL")
+        if not self.zones or self.brokers.count % len(self.zones):
+            raise ValueError(f"{self.brokers.count} brokers cannot be spread evenly over {len(self.zones)} zones")
+        if not self.scram and self.with_auth("scram"):
+            raise ValueError("there are SCRAM principals, and the SCRAM listener is left out")
+
+    @property
+    def prefix(self) -> str:
+        """The beginning of every name."""
+        return f"ephk-{self.lease_id}"
+
+    def with_auth(self, auth: Mechanism) -> tuple[PrincipalInputs, ...]:
+        """Return the principals that authenticate in this way."""
+        return tuple(principal for principal in self.principals if principal.auth == auth)
