@@ -25,7 +25,7 @@ def client_config(principal: str) -> dict[str, str]:
 def produce() -> None:
     """Produce the orders; every one must be acknowledged."""
     refused: list[str] = []
-    producer = Producer({**client_config("orders-producer"), "enable.idempotence": True})
+    producer = Producer({**client_config("orders-producer"), "enable.idempotence": True, "log_level": 3})
     for number in range(ORDERS):
         producer.produce(
             "orders",

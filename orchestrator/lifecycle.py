@@ -93,6 +93,7 @@ class Lifecycle:
             holder={"pid": own.pid, "create_time": own.create_time},
         )
         self.ledger.create(lease)
+        self.progress.note(f"lease {lease.id} for {lease.name}: take it down with 'ephk down {lease.name}'")
         return lease
 
     def _provision(self, lease: Lease, request: UpRequest, target: Target) -> Lease:
@@ -100,12 +101,8 @@ class Lifecycle:
         lease = self.ledger.update(lease.moved_to(LeaseState.PROVISIONING))
         stack = stack_of(lease)
         session = self._start(target, stack)
-        with self.progress.step(f"provision {lease.name} ({lease.id})"):
-            outputs = stack.up(
-                describe.stack_inputs(lease, spec, session, target.zones(session, spec.network.zones)),
-                target.plugin_environment(session),
-                self.progress,
-            )
+        inputs = describe.stack_inputs(lease, spec, session, target.zones(session, spec.network.zones))
+        outputs = stack.up(inputs, target.plugin_environment(session), self.progress)
         environment = describe.describe_environment(lease, spec, outputs, session, target)
         with self.progress.step("topics and ACLs"), Access(environment, session) as access:
             KafkaAdmin(access.librdkafka(access.operator, Watch(_ADMIN_DEADLINE_S))).create(
@@ -169,8 +166,7 @@ class Lifecycle:
             ended = target.end_leftovers(paths.lease_dir(lease.id))
             deleted += [Deleted("process", f"broker {number + 1}", "direct") for number in range(ended)]
         else:
-            with self.progress.step(f"destroy {lease.name} ({lease.id})"):
-                deleted += self._destroy(lease, target.plugin_environment(session), notes)
+            deleted += self._destroy(lease, target.plugin_environment(session), notes)
             with self.progress.step("inventory"):
                 inventory = take_inventory(session, lease.id)
         receipt = Receipt(lease, tuple(deleted), inventory, tuple(notes), time.monotonic() - begun)

@@ -15,6 +15,10 @@ from rich.console import Console
 from rich.status import Status
 
 
+#: A log is read later: one line in so many seconds is enough.
+_PLAIN_LINE_S = 1.0
+
+
 class Progress(Protocol):
     """What long-running functions report to."""
 
@@ -37,15 +41,14 @@ class StepHandle(Protocol):
 
 class _Handle:
     def __init__(self, reporter: ConsoleProgress, title: str, status: Status | None) -> None:
-        self._reporter, self._title, self._status, self._last = reporter, title, status, ""
+        self._reporter, self._title, self._status = reporter, title, status
+        self._last, self._said = "", 0.0
 
     def waiting(self, text: str) -> None:
-        if text == self._last:
-            return
-        self._last = text
         if self._status is not None:
             self._status.update(f"{self._title}: {text}")
-        else:
+        elif text != self._last and time.monotonic() - self._said >= _PLAIN_LINE_S:
+            self._last, self._said = text, time.monotonic()
             self._reporter.plain(f"  {self._title}: {text}")
 
 

@@ -116,8 +116,11 @@ def _run(
             if not quiet:
                 print_connection(lease)
             where = directory or report_directory(lease)
-            outcome.report = lifecycle.verify(lease, directory=where)
-            out.print(results_table(outcome.report.results))
+            with lifecycle.progress.step("contracts") as step:
+                outcome.report = lifecycle.verify(
+                    lease, directory=where, on_result=lambda result: step.waiting(f"{result.status} {result.id}")
+                )
+            out.print(results_table(outcome.report.results, width=out.width))
             out.print(report_summary(outcome.report))
             if outcome.report.passed:
                 outcome.command_status = _command(lease, command, quiet=quiet)

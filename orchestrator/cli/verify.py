@@ -29,18 +29,18 @@ def verify_command(name: str | None, select: tuple[str, ...], directory: Path | 
     ledger = FileLedger()
     lease = the_lease(ledger, name)
     reporter = progress()
-    with interruptible():
+    with interruptible(), reporter.step("contracts") as step:
         report = Lifecycle(ledger, reporter).verify(
             lease,
             select=select,
             directory=directory,
-            on_result=lambda result: reporter.note(f"{result.status:<11} {result.id} ({result.duration_s:.2f}s)"),
+            on_result=lambda result: step.waiting(f"{result.status} {result.id}"),
         )
     if as_json:
         print_json(report.document())
     else:
         out = console(sys.stdout)
-        out.print(results_table(report.results))
+        out.print(results_table(report.results, width=out.width))
         out.print(report_summary(report))
         if directory is not None:
             out.print(f"report: {directory / 'report.json'}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.resources
 import os
 import queue
@@ -20,6 +21,8 @@ from orchestrator.progress import Progress, StepHandle
 _BUILD_S = 3600.0
 #: Seconds between two looks at a build that says nothing.
 _LOOK_S = 1.0
+#: Seconds between two lines about how far it is.
+_SAY_S = 10.0
 _PACKAGE = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"
 _VERSION_VARIABLE = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version"
 
@@ -61,7 +64,7 @@ def pinned_version(module_file: str) -> str:
 def _build(go: str, module: Path, built: Path, step: StepHandle) -> None:
     version = pinned_version((module / "go.mod").read_text())
     command = [go, "build", "-v", "-trimpath", "-ldflags", f"-s -w -X {_VERSION_VARIABLE}={version}", "-o", str(built)]
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [*command, _PACKAGE],
         cwd=module,
         env={**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly", "GOWORK": "off"},
@@ -70,13 +73,12 @@ def _build(go: str, module: Path, built: Path, step: StepHandle) -> None:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-    )
-    try:
-        tail = _follow(process, step)
-    except BaseException:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        raise
+    ) as process:
+        try:
+            tail = _follow(process, step)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
     if process.returncode != 0:
         raise EphkError(f"go build ended with status {process.returncode}", details=tuple(tail))
 
@@ -86,8 +88,9 @@ def _follow(process: subprocess.Popen[str], step: StepHandle) -> list[str]:
     lines: queue.Queue[str | None] = queue.Queue()
 
     def read() -> None:
-        for line in process.stderr or ():
-            lines.put(line.rstrip())
+        with contextlib.suppress(ValueError):  # it was closed because the build was ended
+            for line in process.stderr or ():
+                lines.put(line.rstrip())
         lines.put(None)
 
     threading.Thread(target=read, name="go-build", daemon=True).start()
@@ -110,6 +113,6 @@ def _follow(process: subprocess.Popen[str], step: StepHandle) -> list[str]:
         now = time.monotonic()
         if now - begun > _BUILD_S:
             raise EphkError(f"go build did not end within {_BUILD_S / 60:.0f} minutes", details=tuple(tail))
-        if now - last_said >= 10.0:
+        if now - last_said >= _SAY_S:
             last_said = now
             step.waiting(f"{now - begun:.0f} s, {downloads} modules downloaded, {packages} packages compiled")

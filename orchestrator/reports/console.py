@@ -18,6 +18,8 @@ _STYLES = {"verified": "green", "failed": "bold red", "error": "magenta", "not_c
 _WORDS = {"not_covered": "not covered"}
 #: Wide enough for ids and reasons where the output is no terminal (CI logs wrap by themselves).
 _PLAIN_WIDTH = 160
+#: Characters of the status and duration columns, with the space between columns.
+_OTHER_COLUMNS = 24
 
 
 def console(stream: IO[str]) -> Console:
@@ -31,15 +33,19 @@ def status_text(status: str) -> Text:
     return Text(_WORDS.get(status, status), style=_STYLES.get(status, ""))
 
 
-def results_table(results: list[Result]) -> Table:
-    """Return results as rows: status, contract, and what was seen or what went wrong."""
+def results_table(results: list[Result], *, width: int = _PLAIN_WIDTH) -> Table:
+    """Return results as rows: status, contract, and what was seen or what went wrong.
+
+    What was seen is cut to one line of a page `width` characters wide; what went wrong is told in full.
+    """
+    room = max(30, width - max((len(result.id) for result in results), default=0) - _OTHER_COLUMNS)
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("status", no_wrap=True)
     table.add_column("contract", overflow="fold")
     table.add_column("seen", overflow="fold")
     table.add_column("s", justify="right", no_wrap=True)
     for result in results:
-        seen = result.reason or evidence_line(result.evidence)
+        seen = result.reason or evidence_line(result.evidence, limit=room)
         table.add_row(status_text(result.status), result.id, Text(seen), f"{result.duration_s:.2f}")
     return table
 
@@ -86,7 +92,10 @@ def receipt_lines(receipt: Receipt) -> list[Text]:
             for item in inventory.left
         ]
         lines += [Text(f"  not answered: {question}", "magenta") for question in inventory.unanswered]
-        lines += [Text(f"  pending: {item.kind} {item.identifier}: {item.pending}") for item in inventory.pending]
+        lines += [
+            Text(f"  pending: {item.kind} {item.identifier.rsplit('/', 1)[-1]}: {item.pending}")
+            for item in inventory.pending
+        ]
     lines += [Text(f"  note: {note}") for note in receipt.notes]
     return lines
 
