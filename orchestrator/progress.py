@@ -14,7 +14,6 @@ from typing import IO, Protocol
 from rich.console import Console
 from rich.status import Status
 
-
 #: A log is read later: one line in so many seconds is enough.
 _PLAIN_LINE_S = 1.0
 
