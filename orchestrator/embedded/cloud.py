@@ -147,11 +147,16 @@ def _end() -> bool:
     ended = record.end_group(grace_s=_STOP_S) if record is not None else False
     _reap()
     sweep()
+    remove_files()
+    return ended
+
+
+def remove_files() -> None:
+    """Remove what a cloud that has ended kept on disk, and the state home when nothing else is in it."""
     shutil.rmtree(cloud_dir(), ignore_errors=True)
     for directory in (leases_dir(), state_home()):
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # a lease, or somebody else's file
             directory.rmdir()
-    return ended
 
 
 def stop_if_idle() -> bool:

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import FrameType
 
 from orchestrator.embedded import cloud_files
-from orchestrator.embedded.cloud import locked
+from orchestrator.embedded.cloud import locked, remove_files
 from orchestrator.embedded.context import CloudContext
 from orchestrator.embedded.gateway.app import Gateway
 from orchestrator.embedded.gateway.credentials import CredentialStore
@@ -149,6 +149,7 @@ class Cloud:
                 return False
             _log.info("no lease is left: stopping")
             self.close()
+            remove_files()
             return True
         return False
 

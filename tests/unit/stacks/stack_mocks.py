@@ -10,6 +10,8 @@ from typing import Any
 
 import pulumi
 from pulumi.runtime import MockCallArgs, MockResourceArgs, Mocks, set_mocks
+from pulumi.runtime.rpc import is_rpc_secret, unwrap_rpc_secret
+from pulumi.runtime.stack import run_pulumi_func
 
 import stacks.environment
 from orchestrator.environment import Grant
@@ -56,9 +58,16 @@ class Declared:
     type: str
     name: str
     inputs: dict[str, Any] = field(repr=False)
+    secrets: frozenset[str] = frozenset()
 
     def policy(self, name: str = "policy") -> Any:
         return json.loads(self.inputs[name])
+
+
+def _reveal(inputs: dict[str, Any]) -> tuple[dict[str, Any], frozenset[str]]:
+    """Take the mark off secret inputs; returns all of them plain, and which were marked."""
+    secrets = frozenset(name for name, value in inputs.items() if is_rpc_secret(value))
+    return {name: unwrap_rpc_secret(value) for name, value in inputs.items()}, secrets
 
 
 @dataclass
@@ -67,10 +76,10 @@ class Program(Mocks):
 
     resources: list[Declared] = field(default_factory=list)
     exports: dict[str, Any] = field(default_factory=dict)
-    secret: set[str] = field(default_factory=set)
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
-        self.resources.append(Declared(args.typ, args.name, dict(args.inputs)))
+        plain, secret = _reveal(args.inputs)
+        self.resources.append(Declared(args.typ, args.name, plain, secret))
         made = f"{args.typ.rsplit(':', 1)[-1]}-{args.name}"
         outputs = {"arn": f"arn:{made}", "keyId": made, "prefixListId": "pl-s3", "latestRevision": 1}
         pem = {"certificate": "PEM", "certificateSigningRequest": "CSR"}
@@ -92,22 +101,18 @@ class Program(Mocks):
 def run(given: StackInputs) -> Program:
     """Run the program to its end."""
     program = Program()
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
     set_mocks(program, project="ephk", stack="l", preview=False)
     outputs: dict[str, Any] = {}
-    original = pulumi.export
-    pulumi.export = outputs.__setitem__
-    try:
 
-        @pulumi.runtime.test
-        def deploy() -> pulumi.Output[Any]:
+    async def deploy() -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(pulumi, "export", outputs.__setitem__)
             stacks.environment.deploy(given)
-            return pulumi.Output.all(**outputs).apply(program.exports.update)
+        program.exports = await pulumi.Output.all(**outputs).future() or {}
 
-        deploy()
-    finally:
-        pulumi.export = original
-        asyncio.set_event_loop(None)
-        loop.close()
+    async def main() -> None:
+        await run_pulumi_func(deploy)
+
+    with asyncio.Runner() as runner:
+        runner.run(main())
     return program

@@ -64,6 +64,7 @@ def test_all_components_are_there_and_own_their_resources(program: Program) -> N
 def test_the_password_is_in_its_secret_and_nowhere_else(program: Program) -> None:
     holders = [item for item in program.resources if PASSWORD in json.dumps(item.inputs)]
     assert [item.type for item in holders] == ["aws:secretsmanager/secretVersion:SecretVersion"]
+    assert holders[0].secrets == {"secretString"}
     assert json.loads(holders[0].inputs["secretString"]) == {"username": "producer", "password": PASSWORD}
     assert PASSWORD not in json.dumps(program.exports)
     assert PASSWORD not in repr(inputs())
