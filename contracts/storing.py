@@ -17,11 +17,12 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from contracts.access import ANSWER_S, Access
 from contracts.diagnosis import explain_kafka
 from contracts.model import Failed, Outcome, ProbeError, Verified, Watch
-from contracts.wire import error_name, requests
+from contracts.wire import BrokerConnection, error_name, requests
 from orchestrator.environment import Principal
 
 _DENIED = (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED)
 HEADER = "ephk-probe"
+_OFFSET_OUT_OF_RANGE = 1
 
 
 class ProbeProducer:
@@ -129,10 +130,22 @@ def read(access: Access, principal: Principal, topic: str, evidence: dict[str, A
     for partition in sorted(seen.leaders):
         watch.waiting(f"records of partition {partition} of {topic}")
         leader = access.leader_connection(principal, topic, partition, watch)
-        code, earliest = requests.list_offset(leader, topic, partition, requests.EARLIEST)
-        if code == 0:
-            code = requests.fetch(leader, topic, partition, earliest)
+        code, earliest = _read_beginning(leader, topic, partition, watch)
         if code != 0:
             return Failed(f"partition {partition} of {topic} cannot be read: {error_name(code)}", evidence)
         offsets[str(partition)] = earliest
     return Verified({**evidence, "read_from": offsets})
+
+
+def _read_beginning(leader: BrokerConnection, topic: str, partition: int, watch: Watch) -> tuple[int, int]:
+    """Return (error code, offset) of a fetch from a partition's beginning.
+
+    The beginning moves when records are deleted between the two questions (retention, another probe's record): a
+    consumer asks again then, and so does this.
+    """
+    while True:
+        code, earliest = requests.list_offset(leader, topic, partition, requests.EARLIEST)
+        if code == 0:
+            code = requests.fetch(leader, topic, partition, earliest)
+        if code != _OFFSET_OUT_OF_RANGE or watch.remaining() <= 0.1:
+            return code, earliest

@@ -33,9 +33,7 @@ def describe_environment(
         KeyError: the stack did not export what the object needs.
         botocore.exceptions.ClientError: the cluster does not tell its bootstrap servers.
     """
-    cluster_arn = str(outputs["cluster_arn"])
-    answer = session.client("kafka").get_bootstrap_brokers(ClusterArn=cluster_arn)
-    bootstrap = {listener: answer[member] for listener, member in _BOOTSTRAP_MEMBERS.items() if answer.get(member)}
+    cluster = describe_cluster(str(outputs["cluster_arn"]), spec, session, target)
     roles = {str(purpose): str(arn) for purpose, arn in outputs["role_arns"].items()}
     return Environment(
         lease_id=lease.id,
@@ -45,15 +43,7 @@ def describe_environment(
         created_at=lease.created_at,
         expires_at=lease.expires_at,
         cloud=session.cloud,
-        cluster=Cluster(
-            arn=cluster_arn,
-            name=str(outputs["cluster_name"]),
-            kafka_version=spec.brokers.kafka_version,
-            brokers=spec.brokers.count,
-            bootstrap=bootstrap,
-            ca_pem=target.broker_ca(session, cluster_arn),
-            certificate_authority_arn=outputs.get("certificate_authority_arn"),
-        ),
+        cluster=cluster.model_copy(update={"certificate_authority_arn": outputs.get("certificate_authority_arn")}),
         network=Network(
             vpc_id=outputs["vpc_id"],
             subnet_ids=tuple(outputs["subnet_ids"]),
@@ -70,6 +60,37 @@ def describe_environment(
         roles=roles,
         boundary_arn=outputs.get("boundary_arn"),
         log_group=outputs.get("log_group"),
+        tags=lease.tags,
+    )
+
+
+def describe_cluster(arn: str, spec: EnvironmentSpec, session: AwsSession, target: Target) -> Cluster:
+    """Return an active cluster with its bootstrap servers; raises botocore's ClientError while it has none."""
+    answer = session.client("kafka").get_bootstrap_brokers(ClusterArn=arn)
+    return Cluster(
+        arn=arn,
+        name=arn.split("/")[-2],
+        kafka_version=spec.brokers.kafka_version,
+        brokers=spec.brokers.count,
+        bootstrap={listener: answer[member] for listener, member in _BOOTSTRAP_MEMBERS.items() if answer.get(member)},
+        ca_pem=target.broker_ca(session, arn),
+    )
+
+
+def bare_environment(
+    lease: Lease, spec: EnvironmentSpec, session: AwsSession, cluster: Cluster, operator_arn: str
+) -> Environment:
+    """Return an environment of which only the cluster and the operator role are known yet."""
+    return Environment(
+        lease_id=lease.id,
+        name=lease.name,
+        flavour=spec.flavour,
+        target=lease.target,
+        created_at=lease.created_at,
+        expires_at=lease.expires_at,
+        cloud=session.cloud,
+        cluster=cluster,
+        roles={"operator": operator_arn},
         tags=lease.tags,
     )
 

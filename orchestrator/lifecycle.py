@@ -14,15 +14,15 @@ import psutil
 
 from contracts import runner
 from contracts.access import Access
-from contracts.model import Result, Watch
+from contracts.model import Result
 from orchestrator import describe, paths, provenance
 from orchestrator.aws import AwsSession
 from orchestrator.engine.stack import EnvironmentStack
 from orchestrator.environment import Environment
 from orchestrator.errors import EphkError
-from orchestrator.kafka_admin import KafkaAdmin
 from orchestrator.lease import Lease, LeaseState, new_lease
 from orchestrator.ledger import FileLedger
+from orchestrator.operator_admin import OperatorAdmin
 from orchestrator.processes import ProcessRecord
 from orchestrator.progress import Progress
 from orchestrator.reports.report import Report
@@ -31,9 +31,6 @@ from orchestrator.spec import EnvironmentSpec
 from orchestrator.target import CloudGoneError, Target, TargetName, target_named, target_of
 from orchestrator.teardown.inventory import Inventory, take_inventory
 from orchestrator.teardown.receipt import Deleted, Receipt
-
-#: Seconds for the operator's credentials.
-_ADMIN_DEADLINE_S = 30.0
 
 ProviderName = Literal["embedded", "official"]
 
@@ -102,12 +99,11 @@ class Lifecycle:
         stack = stack_of(lease)
         session = self._start(target, stack)
         inputs = describe.stack_inputs(lease, spec, session, target.zones(session, spec.network.zones))
-        outputs = stack.up(inputs, target.plugin_environment(session), self.progress)
-        environment = describe.describe_environment(lease, spec, outputs, session, target)
-        with self.progress.step("topics and ACLs"), Access(environment, session) as access:
-            KafkaAdmin(access.librdkafka(access.operator, Watch(_ADMIN_DEADLINE_S))).create(
-                environment.topics, environment.principals
-            )
+        with OperatorAdmin(lease, spec, session, target) as operator:
+            outputs = stack.up(inputs, target.plugin_environment(session), self.progress, on_done=operator.notice)
+            environment = describe.describe_environment(lease, spec, outputs, session, target)
+            with self.progress.step("topics and ACLs"):
+                operator.client(environment).create(environment.topics, environment.principals)
         return self.ledger.update(lease.moved_to(LeaseState.READY, environment=environment, holder=None))
 
     def _start(self, target: Target, stack: EnvironmentStack) -> AwsSession:

@@ -13,10 +13,7 @@ from orchestrator.lease import new_lease
 from orchestrator.lifecycle import ProviderName
 from orchestrator.progress import Progress
 from orchestrator.spec import EnvironmentSpec
-from orchestrator.target import EMBEDDED_REGION, TargetName, preview_session
-
-#: Zones of the region as AWS names them; a preview must not depend on a running cloud.
-_ZONE_LETTERS = "abc"
+from orchestrator.target import EMBEDDED_REGION, TargetName, embedded_zones, preview_session
 
 
 def plan(spec: EnvironmentSpec, target: TargetName, provider: ProviderName, progress: Progress) -> list[Done]:
@@ -40,9 +37,9 @@ def plan(spec: EnvironmentSpec, target: TargetName, provider: ProviderName, prog
         provider=provider,
     )
     session = preview_session()
-    zones = tuple(f"{spec.region}{letter}" for letter in _ZONE_LETTERS[: spec.network.zones])
+    inputs = describe.stack_inputs(lease, spec, session, embedded_zones(spec.network.zones))
     with tempfile.TemporaryDirectory(prefix="ephk-plan-") as directory:
         stack = EnvironmentStack(Path(directory), lease.id, provider=provider)
         environment = {"AWS_REGION": session.cloud.region}
-        done = stack.preview(describe.stack_inputs(lease, spec, session, zones), environment, progress)
+        done = stack.preview(inputs, environment, progress)
     return sorted(done, key=lambda item: (item.type, item.name))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,9 +44,11 @@ class EventLog:
 
     Args:
         step: told what is being waited for.
+        on_done: called with each operation that succeeded, in a thread of the Automation API; must be quick.
     """
 
-    def __init__(self, step: StepHandle) -> None:
+    def __init__(self, step: StepHandle, on_done: Callable[[Done], None] | None = None) -> None:
+        self._on_done = on_done
         self.done: list[Done] = []
         self.errors: list[str] = []
         self.changes: dict[str, int] = {}
@@ -80,7 +83,10 @@ class EventLog:
             return
         state = metadata.new or metadata.old
         operation = str(getattr(metadata.op, "value", metadata.op))
-        self.done.append(Done(operation, metadata.type, name_of(metadata.urn), state.id if state else ""))
+        done = Done(operation, metadata.type, name_of(metadata.urn), state.id if state else "")
+        self.done.append(done)
+        if self._on_done is not None:
+            self._on_done(done)
 
     def _diagnose(self, event: Any) -> None:
         if event.severity != "error":

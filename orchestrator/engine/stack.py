@@ -132,13 +132,21 @@ class EnvironmentStack:
         with self._lock, _explained("prepare the stack"):
             self._open(progress, {})
 
-    def up(self, inputs: StackInputs, environment: Mapping[str, str], progress: Progress) -> dict[str, Any]:
+    def up(
+        self,
+        inputs: StackInputs,
+        environment: Mapping[str, str],
+        progress: Progress,
+        *,
+        on_done: Callable[[Done], None] | None = None,
+    ) -> dict[str, Any]:
         """Provision, or bring what is there in line with the inputs.
 
         Args:
             inputs: the environment.
             environment: where the cloud is, as environment variables for the provider.
             progress: told what is being made.
+            on_done: called with each resource as it is done, so that what needs it alone can begin (see `EventLog`).
 
         Returns:
             The stack's outputs (see `stacks.environment.deploy`).
@@ -154,7 +162,7 @@ class EnvironmentStack:
 
             deploy(inputs)
 
-        with self._operation("provision", "create resources", environment, progress) as (stack, log):
+        with self._operation("provision", "create resources", environment, progress, on_done) as (stack, log):
             result = stack.up(
                 program=program,
                 parallel=_PARALLEL,
@@ -262,7 +270,12 @@ class EnvironmentStack:
 
     @contextlib.contextmanager
     def _operation(
-        self, title: str, doing: str, environment: Mapping[str, str], progress: Progress
+        self,
+        title: str,
+        doing: str,
+        environment: Mapping[str, str],
+        progress: Progress,
+        on_done: Callable[[Done], None] | None = None,
     ) -> Iterator[tuple[_LeaseStack, EventLog]]:
         """Open the stack, report, limit the time, and say failures in the cloud's words."""
         with self._lock:
@@ -270,7 +283,7 @@ class EnvironmentStack:
                 stack = self._open(progress, environment)
             assert self._command is not None  # noqa: S101 - _open sets it
             with progress.step(f"Pulumi: {doing}") as step:
-                log = EventLog(step)
+                log = EventLog(step, on_done)
                 with _explained(title, log), self._command.within(self._deadline_s):
                     yield stack, log
 

@@ -1,0 +1,74 @@
+"""The operator's Admin client, connected while the rest of the environment is still being made.
+
+Connecting costs a second or more (role, token, TLS), and needs the cluster and the operator's policy alone.
+"""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from contracts.access import Access
+from contracts.model import Watch
+from orchestrator import describe
+from orchestrator.aws import AwsSession
+from orchestrator.engine.events import Done
+from orchestrator.environment import Environment
+from orchestrator.kafka_admin import KafkaAdmin
+from orchestrator.lease import Lease
+from orchestrator.spec import EnvironmentSpec
+from orchestrator.target import Target
+
+#: Seconds for the operator's credentials.
+_DEADLINE_S = 30.0
+_CLUSTER = "aws:msk/cluster:Cluster"
+_POLICY = ("aws:iam/rolePolicy:RolePolicy", "operator")
+_ROLE = ("aws:iam/role:Role", "operator")
+
+
+class OperatorAdmin:
+    """Connects as soon as what it needs exists; use it as a context manager.
+
+    Args:
+        lease: whose environment.
+        spec: as asked for.
+        session: the administrator's session.
+        target: where the environment is made.
+    """
+
+    def __init__(self, lease: Lease, spec: EnvironmentSpec, session: AwsSession, target: Target) -> None:
+        self._lease, self._spec, self._session, self._target = lease, spec, session, target
+        self._done: dict[tuple[str, str], str] = {}
+        self._lock = threading.Lock()
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="operator")
+        self._connecting: Future[KafkaAdmin] | None = None
+
+    def notice(self, done: Done) -> None:
+        """Take note of a resource that exists now; begins to connect when the last one needed is there."""
+        with self._lock:
+            key = (done.type, "" if done.type == _CLUSTER else done.name)
+            self._done[key] = done.id
+            needed = ((_CLUSTER, ""), _ROLE, _POLICY)
+            if self._connecting is None and all(self._done.get(resource) for resource in needed):
+                self._connecting = self._pool.submit(self._connect_early)
+
+    def _connect_early(self) -> KafkaAdmin:
+        role_arn = f"arn:aws:iam::{self._session.cloud.account_id}:role/{self._done[_ROLE]}"
+        cluster = describe.describe_cluster(self._done[(_CLUSTER, "")], self._spec, self._session, self._target)
+        return self._connect(describe.bare_environment(self._lease, self._spec, self._session, cluster, role_arn))
+
+    def _connect(self, environment: Environment) -> KafkaAdmin:
+        with Access(environment, self._session) as access:
+            return KafkaAdmin(access.librdkafka(access.operator, Watch(_DEADLINE_S)))
+
+    def client(self, environment: Environment) -> KafkaAdmin:
+        """Return the client; connects now when that has not happened yet, or did not succeed early."""
+        if self._connecting is not None and self._connecting.exception() is None:
+            return self._connecting.result()
+        return self._connect(environment)
+
+    def __enter__(self) -> OperatorAdmin:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
