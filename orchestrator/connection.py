@@ -75,8 +75,6 @@ class Connection:
             "security.protocol": SECURITY_PROTOCOL[self.principal.auth],
             "ssl.endpoint.identification.algorithm": "https",
         }
-        if self.environment.target == "embedded":
-            config["broker.address.family"] = "v4"  # the brokers listen on 127.0.0.1, "localhost" may be ::1 first
         if self.ca_file:
             config["ssl.ca.location"] = str(self.ca_file)
         if self.principal.auth in SASL_MECHANISM:

@@ -86,8 +86,6 @@ def client_config(
         "security.protocol": SECURITY_PROTOCOL[principal.auth],
         "client.id": f"ephk-{principal.name}",
     }
-    if environment.target == "embedded":
-        config["broker.address.family"] = "v4"  # brokers listen on 127.0.0.1; "localhost" may be ::1 first
     if environment.cluster.ca_pem is not None:
         config["ssl.ca.pem"] = environment.cluster.ca_pem
     if principal.auth == "scram":

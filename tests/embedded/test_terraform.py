@@ -75,7 +75,6 @@ def test_apply_then_an_empty_plan_then_destroy(world: World, tmp_path: Path) -> 
             "sasl.username": "orders",
             "sasl.password": "correct horse battery staple",
             "ssl.ca.pem": ca_pem,
-            "broker.address.family": "v4",
         }
     )
     assert len(admin.list_topics(timeout=20).brokers) == 3

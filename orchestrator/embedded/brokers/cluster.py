@@ -21,7 +21,7 @@ from orchestrator.embedded.brokers.launch import PortTakenError, launch_and_wait
 from orchestrator.embedded.brokers.layout import RECORD_SUFFIX, ClusterLayout
 from orchestrator.embedded.brokers.logs import LOG4J2
 from orchestrator.embedded.brokers.node import Node, make_node, write_properties
-from orchestrator.embedded.brokers.ports import free_ports
+from orchestrator.embedded.brokers.ports import LOOPBACK, free_ports
 from orchestrator.embedded.brokers.properties import CONTROLLER, INTERNAL, LISTENER_NAMES
 from orchestrator.embedded.brokers.storage import format_node, new_id
 from orchestrator.embedded.runtime import KafkaRuntime
@@ -104,7 +104,7 @@ class BrokerCluster:
                 return
 
     def bootstrap(self) -> dict[Listener, str]:
-        """Return the bootstrap servers (`localhost:port,...`) of each client listener that exists.
+        """Return the bootstrap servers (`127.0.0.1:port,...`) of each client listener that exists.
 
         A broker whose ports are not chosen yet is left out.
         """
@@ -135,7 +135,7 @@ class BrokerCluster:
             EphkError: the name is reserved, or the brokers refused.
         """
         port = LISTENER_NAMES["scram"]
-        endpoints = {node.id: f"localhost:{node.ports[port]}" for node in self._nodes.values()}
+        endpoints = {node.id: f"{LOOPBACK}:{node.ports[port]}" for node in self._nodes.values()}
         self._admin().put_scram_user(username, password, endpoints if self._config.scram else {})
 
     def delete_scram_user(self, username: str) -> None:
@@ -277,7 +277,7 @@ class BrokerCluster:
         launch_and_wait(list(nodes), self._nodes, self._layout, self._admin(), end=end, stopping=self._stopping)
 
     def _open_control(self) -> None:
-        bootstrap = ",".join(f"localhost:{node.ports[INTERNAL]}" for node in self._nodes.values())
+        bootstrap = ",".join(f"{LOOPBACK}:{node.ports[INTERNAL]}" for node in self._nodes.values())
         self._control = ControlClient(bootstrap, self._authority.pem, self._internal)
 
     def _admin(self) -> ControlClient:

@@ -89,7 +89,7 @@ class BrokerNode:
     Attributes:
         id: its broker id, from 1.
         zone: its availability zone (its rack).
-        endpoints: `localhost:port` by listener.
+        endpoints: `127.0.0.1:port` by listener.
         running: whether its process lives.
         pid: its process id, None when it was never started.
     """

@@ -31,7 +31,6 @@ QUIET: dict[str, Any] = {"log_level": 0}
 
 _COMMON: dict[str, Any] = {
     "client.id": "ephk-control",
-    "broker.address.family": "v4",
     "reconnect.backoff.ms": 20,
     "reconnect.backoff.max.ms": 200,
     "enable.metrics.push": False,

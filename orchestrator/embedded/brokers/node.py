@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from orchestrator.embedded.brokers.certificates import CertificateAuthority
 from orchestrator.embedded.brokers.config import BrokerClusterConfig, BrokerNode
 from orchestrator.embedded.brokers.layout import ClusterLayout
+from orchestrator.embedded.brokers.ports import LOOPBACK
 from orchestrator.embedded.brokers.process import BrokerProcess
 from orchestrator.embedded.brokers.properties import LISTENER_NAMES, render, server_properties
 from orchestrator.embedded.runtime import KafkaRuntime
@@ -36,7 +37,7 @@ class Node:
     def describe(self, listeners: tuple[Listener, ...]) -> BrokerNode:
         """Return it as it is now; before its ports are chosen it has no endpoints."""
         ports = self.ports
-        endpoints = {name: f"localhost:{ports[LISTENER_NAMES[name]]}" for name in listeners} if ports else {}
+        endpoints = {name: f"{LOOPBACK}:{ports[LISTENER_NAMES[name]]}" for name in listeners} if ports else {}
         return BrokerNode(self.id, self.zone, endpoints, self.process.running(), self.process.pid)
 
 

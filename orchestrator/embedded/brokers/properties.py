@@ -96,11 +96,11 @@ def server_properties(
         "node.id": str(broker_id),
         "broker.rack": config.zone_of(broker_id),
         "log.dirs": str(layout.data(broker_id)),
-        "controller.quorum.voters": ",".join(f"{node}@localhost:{port}" for node, port in sorted(controllers.items())),
+        "controller.quorum.voters": ",".join(f"{node}@{LOOPBACK}:{port}" for node, port in sorted(controllers.items())),
         "controller.listener.names": CONTROLLER,
         "inter.broker.listener.name": INTERNAL,
         "listeners": ",".join(f"{name}://{LOOPBACK}:{ports[name]}" for name in names),
-        "advertised.listeners": ",".join(f"{name}://localhost:{ports[name]}" for name in names),
+        "advertised.listeners": ",".join(f"{name}://{LOOPBACK}:{ports[name]}" for name in names),
         "listener.security.protocol.map": ",".join(
             f"{name}:{_PROTOCOLS[name]}" for name in dict.fromkeys([*names, CONTROLLER])
         ),

@@ -44,7 +44,7 @@ def test_every_listener_is_tls_on_loopback() -> None:
     listeners = made["listeners"].split(",")
     assert {listener.split("://")[0] for listener in listeners} == set(PORTS)
     assert all("://127.0.0.1:" in listener for listener in listeners)
-    assert all("://localhost:" in listener for listener in made["advertised.listeners"].split(","))
+    assert all("://127.0.0.1:" in listener for listener in made["advertised.listeners"].split(","))
     protocols = dict(entry.split(":") for entry in made["listener.security.protocol.map"].split(","))
     assert set(protocols.values()) == {"SSL", "SASL_SSL"}
     assert made["ssl.enabled.protocols"] == "TLSv1.2,TLSv1.3"

@@ -92,7 +92,6 @@ def test_scram_configuration() -> None:
         "bootstrap.servers": "localhost:1,localhost:2,localhost:3",
         "security.protocol": "SASL_SSL",
         "client.id": "ephk-writer",
-        "broker.address.family": "v4",
         "ssl.ca.pem": "PEM",
         "sasl.mechanism": "SCRAM-SHA-512",
         "sasl.username": "writer",
@@ -107,7 +106,6 @@ def test_iam_configuration_takes_its_token_from_the_provider() -> None:
     config = client_config(of, operator(of), token_provider=lambda: ("token", 1.0))
     assert config["sasl.mechanism"] == "OAUTHBEARER"
     assert config["oauth_cb"]("") == ("token", 1.0)  # type: ignore[operator]
-    assert "broker.address.family" not in config
     with pytest.raises(EphkError, match="names no operator role"):
         operator(environment(roles={}))
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pulumi
+import pytest
 from pulumi.runtime import MockCallArgs, MockResourceArgs, Mocks, set_mocks
 from pulumi.runtime.rpc import is_rpc_secret, unwrap_rpc_secret
 from pulumi.runtime.stack import run_pulumi_func
@@ -99,20 +102,26 @@ class Program(Mocks):
 
 
 def run(given: StackInputs) -> Program:
-    """Run the program to its end."""
+    """Run the program to its end, in a thread with an event loop of its own, as the Automation API does."""
     program = Program()
-    set_mocks(program, project="ephk", stack="l", preview=False)
-    outputs: dict[str, Any] = {}
 
-    async def deploy() -> None:
+    def deploy() -> None:
+        outputs: dict[str, Any] = {}
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(pulumi, "export", outputs.__setitem__)
             stacks.environment.deploy(given)
-        program.exports = await pulumi.Output.all(**outputs).future() or {}
+        pulumi.Output.all(**outputs).apply(program.exports.update)
 
-    async def main() -> None:
-        await run_pulumi_func(deploy)
+    def work() -> None:
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        set_mocks(program, project="ephk", stack="l", preview=False)
+        try:
+            loop.run_until_complete(run_pulumi_func(deploy))
+            loop.run_until_complete(loop.shutdown_default_executor())
+        finally:
+            loop.close()
 
-    with asyncio.Runner() as runner:
-        runner.run(main())
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(contextvars.copy_context().run, work).result(timeout=60)
     return program
