@@ -35,32 +35,29 @@ def describe_environment(
     """
     cluster = describe_cluster(str(outputs["cluster_arn"]), spec, session, target)
     roles = {str(purpose): str(arn) for purpose, arn in outputs["role_arns"].items()}
-    return Environment(
-        lease_id=lease.id,
-        name=lease.name,
-        flavour=spec.flavour,
-        target=lease.target,
-        created_at=lease.created_at,
-        expires_at=lease.expires_at,
-        cloud=session.cloud,
-        cluster=cluster.model_copy(update={"certificate_authority_arn": outputs.get("certificate_authority_arn")}),
-        network=Network(
-            vpc_id=outputs["vpc_id"],
-            subnet_ids=tuple(outputs["subnet_ids"]),
-            route_table_ids=tuple(outputs["route_table_ids"]),
-            s3_endpoint_id=outputs["s3_endpoint_id"],
-            broker_security_group_id=outputs["broker_security_group_id"],
-            client_security_group_id=outputs["client_security_group_id"],
-        ),
-        bucket=Bucket(name=outputs["bucket_name"], kms_key_arn=outputs["kms_key_arn"]),
-        principals=principals(
-            spec, secret_arns=outputs["secret_arns"], principal_role_arns=outputs["principal_role_arns"]
-        ),
-        topics=topics(spec),
-        roles=roles,
-        boundary_arn=outputs.get("boundary_arn"),
-        log_group=outputs.get("log_group"),
-        tags=lease.tags,
+    known = bare_environment(lease, spec, session, cluster, roles["operator"])
+    return known.model_copy(
+        update={
+            "cluster": cluster.model_copy(
+                update={"certificate_authority_arn": outputs.get("certificate_authority_arn")}
+            ),
+            "network": Network(
+                vpc_id=outputs["vpc_id"],
+                subnet_ids=tuple(outputs["subnet_ids"]),
+                route_table_ids=tuple(outputs["route_table_ids"]),
+                s3_endpoint_id=outputs["s3_endpoint_id"],
+                broker_security_group_id=outputs["broker_security_group_id"],
+                client_security_group_id=outputs["client_security_group_id"],
+            ),
+            "bucket": Bucket(name=outputs["bucket_name"], kms_key_arn=outputs["kms_key_arn"]),
+            "principals": principals(
+                spec, secret_arns=outputs["secret_arns"], principal_role_arns=outputs["principal_role_arns"]
+            ),
+            "topics": topics(spec),
+            "roles": roles,
+            "boundary_arn": outputs.get("boundary_arn"),
+            "log_group": outputs.get("log_group"),
+        }
     )
 
 

@@ -72,7 +72,11 @@ class Lifecycle:
             return self._provision(lease, request, target)
         except (Exception, Interrupted) as error:
             self.progress.note(f"up did not succeed ({_first_line(error)}); removing what it made")
-            receipt = self.down(lease.id)
+            try:
+                receipt = self.down(lease.id)
+            except Interrupted:
+                self.progress.note(f"teardown was interrupted; resume with: ephk down {lease.name}")
+                raise
             if not receipt.clean:
                 self.progress.note(f"teardown left something behind: see 'ephk down {lease.name}'")
             raise

@@ -35,16 +35,28 @@ def down_command(name: str | None, everything: bool, directory: Path | None, as_
     leases = ledger.leases() if everything else [the_lease(ledger, name)]
     lifecycle = Lifecycle(ledger, progress())
     receipts = [release(lifecycle, lease, directory) for lease in leases]
-    if as_json:
-        documents = [receipt.document() for receipt in receipts]
-        print_json({"receipts": documents} if everything else documents[0])
+    if as_json and not everything:
+        print_json(receipts[0].document())
     else:
-        out = console(sys.stdout)
-        for receipt in receipts:
-            for line in receipt_lines(receipt):
-                out.print(line)
-        if not receipts:
-            click.echo("there is no environment")
+        show_receipts(receipts, as_json=as_json, nothing="there is no environment")
+    exit_if_left(receipts)
+
+
+def show_receipts(receipts: list[Receipt], *, as_json: bool, nothing: str) -> None:
+    """Print receipts as JSON or as lines; `nothing` is said when there is none."""
+    if as_json:
+        print_json({"receipts": [receipt.document() for receipt in receipts]})
+        return
+    out = console(sys.stdout)
+    for receipt in receipts:
+        for line in receipt_lines(receipt):
+            out.print(line)
+    if not receipts:
+        click.echo(nothing)
+
+
+def exit_if_left(receipts: list[Receipt]) -> None:
+    """End the process with exit code 4 when a receipt is not clean."""
     if not all(receipt.clean for receipt in receipts):
         sys.exit(ExitCode.LEFT_BEHIND)
 

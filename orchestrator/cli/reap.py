@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
-from orchestrator.cli.down import release
+from orchestrator.cli.down import exit_if_left, release, show_receipts
 from orchestrator.cli.output import example, json_option, print_json, progress, reports_errors
-from orchestrator.errors import ExitCode
 from orchestrator.ledger import FileLedger
 from orchestrator.lifecycle import Lifecycle, expired
-from orchestrator.reports.console import console, receipt_lines
 
 
 @click.command("reap", epilog=example("ephk reap --dry-run"))
@@ -33,14 +29,5 @@ def reap_command(dry_run: bool, as_json: bool) -> None:
         return
     lifecycle = Lifecycle(ledger, progress())
     receipts = [release(lifecycle, lease) for lease in due]
-    if as_json:
-        print_json({"receipts": [receipt.document() for receipt in receipts]})
-    else:
-        out = console(sys.stdout)
-        for receipt in receipts:
-            for line in receipt_lines(receipt):
-                out.print(line)
-        if not receipts:
-            click.echo("nothing is due")
-    if not all(receipt.clean for receipt in receipts):
-        sys.exit(ExitCode.LEFT_BEHIND)
+    show_receipts(receipts, as_json=as_json, nothing="nothing is due")
+    exit_if_left(receipts)

@@ -12,7 +12,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from orchestrator.aws import AwsSession, Credentials
+from orchestrator.environment import CloudEndpoint
 from orchestrator.processes import wait_until
+from orchestrator.target import embedded_zones
 from tests.embedded.conftest import REPOSITORY, Orders, World
 
 ONE_BROKER = """
@@ -180,3 +183,54 @@ def test_a_wrong_spec_creates_nothing(world: World, text: str, says: str) -> Non
     assert done.status == 2
     assert says in done.err
     assert not world.state.exists()
+
+
+def test_what_msk_refuses_is_told_and_what_was_made_before_goes(world: World) -> None:
+    file = world.home / "refused.yaml"
+    file.write_text(ONE_BROKER.replace("count: 1", "count: 1, config: {log.dirs: /tmp}"))
+    done = world.ephk("up", file)
+    assert done.status == 1
+    assert "log.dirs" in done.err
+    assert "next:" in done.err
+    assert wait_until(lambda: gone(world), deadline_s=15), processes_of(world)
+
+
+def test_a_fault_of_the_cloud_is_told_with_its_code_and_nothing_stays(world: World) -> None:
+    scenario = world.home / "scenario.yaml"
+    scenario.write_text(
+        "rules:\n"
+        "- service: kafka\n"
+        "  operation: CreateCluster\n"
+        "  error: {code: ForbiddenException, message: no more clusters today, status: 403}\n"
+    )
+    world.must("cloud", "start", "--scenario", scenario)
+    done = world.ephk("up", small_spec(world))
+    assert done.status == 1
+    assert "ForbiddenException" in done.err
+    assert "no more clusters today" in done.err
+    assert world.must("list", "--json").json()["leases"] == []
+    world.must("cloud", "stop")
+    assert wait_until(lambda: gone(world), deadline_s=15), processes_of(world)
+
+
+def test_a_plan_shows_what_up_makes_and_makes_nothing(world: World, orders: Orders) -> None:
+    planned = world.must("plan", REPOSITORY / "examples" / "orders.yaml", "--json").json()
+    kinds = sorted(item["type"] for item in planned["resources"])
+    assert len(kinds) == 50
+    assert kinds.count("aws:msk/cluster:Cluster") == 1
+    assert {item["operation"] for item in planned["resources"]} == {"create"}
+    assert not world.state.exists()
+
+
+def test_the_zones_that_are_taken_for_granted_are_those_of_the_embedded_region(orders: Orders) -> None:
+    network = orders.environment["network"]
+    info = orders.world.must("cloud", "status", "--json").json()
+    session = AwsSession(
+        CloudEndpoint.model_validate(orders.environment["cloud"]),
+        Credentials(info["access_key_id"], info["secret_access_key"]),
+    )
+    ec2 = session.client("ec2")
+    names = {zone["ZoneName"] for zone in ec2.describe_availability_zones()["AvailabilityZones"]}
+    assert set(embedded_zones(3)) <= names
+    subnets = ec2.describe_subnets(SubnetIds=network["subnet_ids"])["Subnets"]
+    assert {subnet["AvailabilityZone"] for subnet in subnets} == set(embedded_zones(3))

@@ -112,16 +112,25 @@ def run(given: StackInputs) -> Program:
             stacks.environment.deploy(given)
         pulumi.Output.all(**outputs).apply(program.exports.update)
 
-    def work() -> None:
-        loop = asyncio.new_event_loop()
-        asyncio.set_event_loop(loop)
-        set_mocks(program, project="ephk", stack="l", preview=False)
-        try:
-            loop.run_until_complete(run_pulumi_func(deploy))
-            loop.run_until_complete(loop.shutdown_default_executor())
-        finally:
-            loop.close()
+    loops: list[asyncio.AbstractEventLoop] = []
 
-    with ThreadPoolExecutor(1) as thread:
-        thread.submit(contextvars.copy_context().run, work).result(timeout=60)
+    def with_loop() -> None:
+        loops.append(asyncio.new_event_loop())
+        asyncio.set_event_loop(loops[-1])
+
+    def work() -> None:
+        with_loop()
+        loop = loops[0]
+        # The SDK's mocks make an event loop in every thread that has none, and never close it.
+        loop.set_default_executor(ThreadPoolExecutor(8, initializer=with_loop))
+        set_mocks(program, project="ephk", stack="l", preview=False)
+        loop.run_until_complete(run_pulumi_func(deploy))
+        loop.run_until_complete(loop.shutdown_default_executor())
+
+    try:
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(contextvars.copy_context().run, work).result(timeout=60)
+    finally:
+        for loop in loops:
+            loop.close()
     return program
