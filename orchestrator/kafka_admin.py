@@ -107,6 +107,8 @@ class KafkaAdmin:
         try:
             return future.result(timeout=_REQUEST_TIMEOUT_S + 5)
         except (KafkaException, TimeoutError) as error:
+            if isinstance(error, KafkaException) and error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
+                return None  # an attempt before this one made it; whether it is as declared is looked at afterwards
             cause = error.args[0].str() if isinstance(error, KafkaException) else "no answer in time"
             # librdkafka's own message is often just "timed out"; the reason arrived through error_cb.
             raise EphkError(

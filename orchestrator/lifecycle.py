@@ -107,7 +107,7 @@ class Lifecycle:
             outputs = stack.up(inputs, target.plugin_environment(session), self.progress, on_done=operator.notice)
             environment = describe.describe_environment(lease, spec, outputs, session, target)
             with self.progress.step("topics and ACLs"):
-                operator.client(environment).create(environment.topics, environment.principals)
+                operator.finish(environment)
         return self.ledger.update(lease.moved_to(LeaseState.READY, environment=environment, holder=None))
 
     def _start(self, target: Target, stack: EnvironmentStack) -> AwsSession:

@@ -1,6 +1,7 @@
-"""The operator's Admin client, connected while the rest of the environment is still being made.
+"""Topics and ACLs, made by the operator while the rest of the environment is still being made.
 
-Connecting costs a second or more (role, token, TLS), and needs the cluster and the operator's policy alone.
+Connecting as the operator costs a second or more (role, token, TLS). It needs the cluster and the operator's policy
+alone, and topics and ACLs need nothing more.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _ROLE = ("aws:iam/role:Role", "operator")
 
 
 class OperatorAdmin:
-    """Connects as soon as what it needs exists; use it as a context manager.
+    """Begins as soon as what it needs exists; use it as a context manager.
 
     Args:
         lease: whose environment.
@@ -41,31 +42,38 @@ class OperatorAdmin:
         self._done: dict[tuple[str, str], str] = {}
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="operator")
-        self._connecting: Future[KafkaAdmin] | None = None
+        self._early: Future[None] | None = None
 
     def notice(self, done: Done) -> None:
-        """Take note of a resource that exists now; begins to connect when the last one needed is there."""
+        """Take note of a resource that exists now; begins when the last one needed is there."""
         with self._lock:
             key = (done.type, "" if done.type == _CLUSTER else done.name)
             self._done[key] = done.id
             needed = ((_CLUSTER, ""), _ROLE, _POLICY)
-            if self._connecting is None and all(self._done.get(resource) for resource in needed):
-                self._connecting = self._pool.submit(self._connect_early)
+            if self._early is None and all(self._done.get(resource) for resource in needed):
+                self._early = self._pool.submit(self._create_early)
 
-    def _connect_early(self) -> KafkaAdmin:
+    def _create_early(self) -> None:
         role_arn = f"arn:aws:iam::{self._session.cloud.account_id}:role/{self._done[_ROLE]}"
         cluster = describe.describe_cluster(self._done[(_CLUSTER, "")], self._spec, self._session, self._target)
-        return self._connect(describe.bare_environment(self._lease, self._spec, self._session, cluster, role_arn))
+        known = describe.bare_environment(self._lease, self._spec, self._session, cluster, role_arn)
+        # An IAM principal's role may not exist yet, and needs no ACL.
+        principals = describe.principals(self._spec, secret_arns={}, principal_role_arns={})
+        self._create(known.model_copy(update={"topics": describe.topics(self._spec), "principals": principals}))
 
-    def _connect(self, environment: Environment) -> KafkaAdmin:
+    def _create(self, environment: Environment) -> None:
         with Access(environment, self._session) as access:
-            return KafkaAdmin(access.librdkafka(access.operator, Watch(_DEADLINE_S)))
+            admin = KafkaAdmin(access.librdkafka(access.operator, Watch(_DEADLINE_S)))
+        admin.create(environment.topics, environment.principals)
 
-    def client(self, environment: Environment) -> KafkaAdmin:
-        """Return the client; connects now when that has not happened yet, or did not succeed early."""
-        if self._connecting is not None and self._connecting.exception() is None:
-            return self._connecting.result()
-        return self._connect(environment)
+    def finish(self, environment: Environment) -> None:
+        """Wait until topics and ACLs are there; makes them now when that could not be done early.
+
+        Raises:
+            EphkError: a broker refused one.
+        """
+        if self._early is None or self._early.exception() is not None:
+            self._create(environment)
 
     def __enter__(self) -> OperatorAdmin:
         return self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 
 import click
 
@@ -28,6 +29,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("doctor", "Say what is installed and what is missing."),
     "setup": ("setup", "Install the Pulumi CLI, the JRE, the Kafka jars and the class-data archives into the cache."),
 }
+
+
+_LOOPBACK = ("127.0.0.1", "localhost")
 
 
 class _Group(click.Group):
@@ -56,3 +60,14 @@ def main() -> None:
     Exit codes: 0 fine, 1 could not do it, 2 wrong usage or spec, 3 a contract failed,
     4 something was left behind, 130 interrupted.
     """
+    _keep_loopback_off_proxies()
+
+
+def _keep_loopback_off_proxies() -> None:
+    """Reach the embedded cloud directly, here and in every process that is started.
+
+    Behind a company's proxy `HTTPS_PROXY` is set, and boto3, urllib and gRPC would ask the proxy for 127.0.0.1.
+    """
+    for variable in ("no_proxy", "NO_PROXY"):
+        names = [name for name in os.environ.get(variable, "").split(",") if name.strip()]
+        os.environ[variable] = ",".join([*names, *(name for name in _LOOPBACK if name not in names)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -19,6 +20,8 @@ REPOSITORY = Path(__file__).parents[3]
 def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for variable in ("no_proxy", "NO_PROXY"):  # the command sets them; the test's end takes them back
+        monkeypatch.setenv(variable, os.environ.get(variable, ""))
     monkeypatch.chdir(tmp_path)
     return CliRunner()
 
@@ -87,6 +90,14 @@ def test_wrong_usage(runner: CliRunner, tmp_path: Path, arguments: list[str], st
     assert done.exit_code == status
     assert says in done.output
     assert not (tmp_path / "state").exists()
+
+
+def test_loopback_never_goes_through_a_proxy(runner: CliRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "intranet.example,localhost")
+    monkeypatch.setenv("no_proxy", "")
+    runner.invoke(main, ["list"])
+    assert os.environ["NO_PROXY"] == "intranet.example,localhost,127.0.0.1"
+    assert os.environ["no_proxy"] == "127.0.0.1,localhost"
 
 
 def test_an_error_is_json_too(runner: CliRunner) -> None:
