@@ -246,6 +246,7 @@ def _start(port: int, http_port: int) -> CloudInfo:
             stdout=log,
             stderr=log,
             start_new_session=True,
+            umask=0o077,  # whatever it writes is the owner's alone
             cwd="/",  # the directory of whoever started it may be removed
             env=_environment(),
         )

@@ -8,24 +8,15 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pulumi.automation import (
-    LocalWorkspace,
-    OutputMap,
-    OutputValue,
-    ProjectBackend,
-    ProjectSettings,
-    Stack,
-    UpdateSummary,
-)
-from pulumi.automation._stack import StackInitMode  # needed by Stack's constructor, exported nowhere else
+from pulumi.automation import LocalWorkspace, ProjectBackend, ProjectSettings
 from pulumi.automation.errors import CommandError
 
 from orchestrator.engine.checkpoint import Checkpoint, StateResource
 from orchestrator.engine.events import Done, EventLog
+from orchestrator.engine.lease_stack import LeaseStack
 from orchestrator.engine.plugins import ProviderName, pulumi_home
 from orchestrator.engine.pulumi_cli import ensure_cli
 from orchestrator.engine.runner import SessionPulumiCommand, end_recorded
@@ -56,43 +47,6 @@ class Drift:
     gone: tuple[Done, ...]
 
 
-class _LeaseStack(Stack):
-    """A stack whose outputs and summary come from its own state and events, not from three more runs of the CLI."""
-
-    def __init__(self, name: str, workspace: LocalWorkspace, state: Path) -> None:
-        self._state = state
-        self._log: EventLog | None = None
-        if state.exists():
-            # Selecting would only write down a current stack, and every command names its stack anyway.
-            self.name, self.workspace, self._mode = name, workspace, StackInitMode.SELECT
-        else:
-            super().__init__(name, workspace, StackInitMode.CREATE)
-
-    def following(self, log: EventLog) -> Callable[[Any], None]:
-        """Return the callback that feeds `log`, and summarise from it."""
-        self._log = log
-        return log.take
-
-    def outputs(self) -> OutputMap:
-        """Return the exports of the last update."""
-        return {name: OutputValue(value, secret=False) for name, value in Checkpoint.load(self._state).outputs.items()}
-
-    def info(self, show_secrets: bool = True) -> UpdateSummary:  # noqa: ARG002 - the SDK's signature
-        """Return the summary of the operation that just ended."""
-        now = datetime.now(UTC)
-        changes = self._log.changes if self._log else {}
-        return UpdateSummary(
-            kind="update",
-            start_time=now,
-            message="",
-            environment={},
-            config={},
-            result="succeeded",
-            end_time=now,
-            resource_changes=changes,  # type: ignore[arg-type]  # the SDK's own reading of history gives texts, too
-        )
-
-
 class EnvironmentStack:
     """The stack of one lease, kept in the lease's own directory.
 
@@ -111,7 +65,7 @@ class EnvironmentStack:
         self.directory = lease_directory / "pulumi"
         self._deadline_s = _DEADLINES_S[provider]
         self._command: SessionPulumiCommand | None = None
-        self._stack: _LeaseStack | None = None
+        self._stack: LeaseStack | None = None
         self._loading: threading.Thread | None = None
         self._lock = threading.Lock()
 
@@ -154,17 +108,9 @@ class EnvironmentStack:
         Raises:
             EphkError: a resource could not be made, with what the cloud said; what was made is in the state.
         """
-        loading = self._load_program()
-
-        def program() -> None:
-            loading.join()  # two threads that load a lazy module at once can see half of it
-            from stacks.environment import deploy
-
-            deploy(inputs)
-
         with self._operation("provision", "create resources", environment, progress, on_done) as (stack, log):
             result = stack.up(
-                program=program,
+                program=self._program(inputs),
                 parallel=_PARALLEL,
                 on_event=stack.following(log),
                 color="never",
@@ -184,14 +130,10 @@ class EnvironmentStack:
         Raises:
             EphkError: the program or the provider refuses the inputs.
         """
-
-        def program() -> None:
-            from stacks.environment import deploy
-
-            deploy(inputs)
-
         with self._operation("plan", "plan resources", environment, progress) as (stack, log):
-            stack.preview(program=program, parallel=_PARALLEL, on_event=stack.following(log), color="never")
+            stack.preview(
+                program=self._program(inputs), parallel=_PARALLEL, on_event=stack.following(log), color="never"
+            )
         return log.done
 
     def destroy(self, environment: Mapping[str, str], progress: Progress) -> list[tuple[str, str]]:
@@ -268,6 +210,17 @@ class EnvironmentStack:
             self._loading.start()
         return self._loading
 
+    def _program(self, inputs: StackInputs) -> Callable[[], None]:
+        loading = self._load_program()
+
+        def program() -> None:
+            loading.join()  # two threads that load a lazy module at once can see half of it
+            from stacks.environment import deploy
+
+            deploy(inputs)
+
+        return program
+
     @contextlib.contextmanager
     def _operation(
         self,
@@ -276,7 +229,7 @@ class EnvironmentStack:
         environment: Mapping[str, str],
         progress: Progress,
         on_done: Callable[[Done], None] | None = None,
-    ) -> Iterator[tuple[_LeaseStack, EventLog]]:
+    ) -> Iterator[tuple[LeaseStack, EventLog]]:
         """Open the stack, report, limit the time, and say failures in the cloud's words."""
         with self._lock:
             with _explained(title):
@@ -287,7 +240,7 @@ class EnvironmentStack:
                 with _explained(title, log), self._command.within(self._deadline_s):
                     yield stack, log
 
-    def _open(self, progress: Progress, environment: Mapping[str, str]) -> _LeaseStack:
+    def _open(self, progress: Progress, environment: Mapping[str, str]) -> LeaseStack:
         if self._stack is None:
             cli = ensure_cli(progress)
             end_recorded(private_dir(self.directory) / self._record.name)
@@ -297,7 +250,7 @@ class EnvironmentStack:
         self._stack.workspace.env_vars = {**self._settings(), **environment}
         return self._stack
 
-    def _create(self, command: SessionPulumiCommand) -> _LeaseStack:
+    def _create(self, command: SessionPulumiCommand) -> LeaseStack:
         state, work = private_dir(self.directory / "state"), private_dir(self.directory / "work")
         passphrase = self.directory / "passphrase"
         if not passphrase.exists():
@@ -311,7 +264,7 @@ class EnvironmentStack:
             ),
             pulumi_command=command,
         )
-        return _LeaseStack(self.lease_id, workspace, self.state_file)
+        return LeaseStack(self.lease_id, workspace, self.state_file)
 
     def _settings(self) -> dict[str, str]:
         settings = {

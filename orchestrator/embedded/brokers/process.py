@@ -52,6 +52,7 @@ class BrokerProcess:
                 stdout=descriptor,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                umask=0o077,  # whatever it writes is the owner's alone
             )
         finally:
             os.close(descriptor)

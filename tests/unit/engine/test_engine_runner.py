@@ -151,9 +151,14 @@ def test_an_interrupt_of_the_caller_stops_the_command_and_is_passed_on(make: Mak
         wait_until((tmp_path / "ready").exists, deadline_s=20)
         os.kill(os.getpid(), signal.SIGINT)
 
-    threading.Thread(target=interrupt).start()
-    with pytest.raises(KeyboardInterrupt):
-        run(make(POLITE), tmp_path)
+    # A background job of a shell ignores SIGINT, and so would Python.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        threading.Thread(target=interrupt).start()
+        with pytest.raises(KeyboardInterrupt):
+            run(make(POLITE), tmp_path)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert (tmp_path / "stopped").exists()
 
 
