@@ -90,7 +90,7 @@ def main() -> None:
             f"{middle['down']:.1f}",
             f"{middle['memory']:.0f}",
         )
-    Console(file=sys.stdout).print(table)
+    Console(file=sys.stdout, width=None if sys.stdout.isatty() else 120).print(table)
 
 
 if __name__ == "__main__":
