@@ -79,6 +79,8 @@ class Lifecycle:
                 raise
             if not receipt.clean:
                 self.progress.note(f"teardown left something behind: see 'ephk down {lease.name}'")
+            elif isinstance(error, EphkError):
+                error.next_step = "Correct the cause and run it again; what this attempt made has been removed."
             raise
 
     def _request(self, request: UpRequest) -> Lease:

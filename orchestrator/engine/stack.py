@@ -295,5 +295,5 @@ def _explained(title: str, log: EventLog | None = None) -> Iterator[None]:
         raise EphkError(
             f"{title} failed: {cause}",
             next_step="Correct the cause and run the command again; what exists is in the stack's state.",
-            details=tuple(lines[:20]),
+            details=tuple(line for line in lines[:20] if line != cause),
         ) from None

@@ -208,6 +208,7 @@ def test_a_fault_of_the_cloud_is_told_with_its_code_and_nothing_stays(world: Wor
     assert done.status == 1
     assert "ForbiddenException" in done.err
     assert "no more clusters today" in done.err
+    assert "what this attempt made has been removed" in done.err
     assert world.must("list", "--json").json()["leases"] == []
     world.must("cloud", "stop")
     assert wait_until(lambda: gone(world), deadline_s=15), processes_of(world)
