@@ -119,6 +119,25 @@ def test_java_tools_produce_and_consume(files: Path, runtime: KafkaRuntime, orde
     assert "from java" in consumed.stdout, consumed.stderr
 
 
+def test_java_tools_consume_over_mtls(files: Path, runtime: KafkaRuntime, orders: Orders, seeded: str) -> None:
+    consumed = java(
+        runtime,
+        "consumer.ConsoleConsumer",
+        "--bootstrap-server",
+        orders.environment["cluster"]["bootstrap"]["mtls"],
+        "--topic",
+        "orders",
+        "--command-config",
+        str(files / "orders-audit.client.properties"),
+        "--group",
+        "orders-audit",
+        "--from-beginning",
+        "--timeout-ms",
+        "10000",
+    )
+    assert seeded in consumed.stdout, consumed.stderr
+
+
 def test_java_tools_are_refused_without_a_grant(files: Path, runtime: KafkaRuntime, orders: Orders) -> None:
     refused = java(
         runtime,
