@@ -1,25 +1,6 @@
 """Contracts: named verification points of an environment, each with a probe that proves or refutes it.
 
-`run` probes an `orchestrator.environment.Environment` through an `Access` and returns results.
-Nothing here knows who provisioned the environment.
+`contracts.runner.run` probes an `orchestrator.environment.Environment` through a `contracts.access.Access` and returns
+results. Nothing here knows who provisioned the environment. Modules are imported one by one: the vocabulary
+(`contracts.model`) is light, the probes are not.
 """
-
-from contracts.access import Access
-from contracts.model import Contract, Failed, NotCovered, Outcome, ProbeError, Result, Verified, Watch
-from contracts.registry import catalogue, contracts_for
-from contracts.runner import run
-
-__all__ = [
-    "Access",
-    "Contract",
-    "Failed",
-    "NotCovered",
-    "Outcome",
-    "ProbeError",
-    "Result",
-    "Verified",
-    "Watch",
-    "catalogue",
-    "contracts_for",
-    "run",
-]

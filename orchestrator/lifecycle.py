@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
+import importlib
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import psutil
 
-from contracts import runner
-from contracts.access import Access
 from contracts.model import Result
 from orchestrator import describe, paths, provenance
 from orchestrator.aws import AwsSession
-from orchestrator.engine.stack import EnvironmentStack
 from orchestrator.environment import Environment
 from orchestrator.errors import EphkError
 from orchestrator.lease import Lease, LeaseState, new_lease
 from orchestrator.ledger import FileLedger
-from orchestrator.operator_admin import OperatorAdmin
 from orchestrator.processes import ProcessRecord
 from orchestrator.progress import Progress
 from orchestrator.reports.report import Report
@@ -31,6 +28,9 @@ from orchestrator.spec import EnvironmentSpec
 from orchestrator.target import CloudGoneError, Target, TargetName, target_named, target_of
 from orchestrator.teardown.inventory import Inventory, take_inventory
 from orchestrator.teardown.receipt import Deleted, Receipt
+
+if TYPE_CHECKING:  # Pulumi's SDK and the probes are loaded where they are used: most commands need neither
+    from orchestrator.engine.stack import EnvironmentStack
 
 ProviderName = Literal["embedded", "official"]
 
@@ -104,6 +104,8 @@ class Lifecycle:
         lease = self.ledger.update(lease.moved_to(LeaseState.PROVISIONING))
         stack = stack_of(lease)
         session = self._start(target, stack)
+        from orchestrator.operator_admin import OperatorAdmin
+
         inputs = describe.stack_inputs(lease, spec, session, target.zones(session, spec.network.zones))
         with OperatorAdmin(lease, spec, session, target) as operator:
             outputs = stack.up(inputs, target.plugin_environment(session), self.progress, on_done=operator.notice)
@@ -114,10 +116,13 @@ class Lifecycle:
 
     def _start(self, target: Target, stack: EnvironmentStack) -> AwsSession:
         """Start the cloud while the engine makes an empty stack ready: neither needs the other."""
-        with ThreadPoolExecutor(max_workers=1) as pool:
+        with ThreadPoolExecutor(max_workers=2) as pool:
             prepared = pool.submit(stack.prepare, self.progress)
+            # A third of a second of Python modules, loaded while this thread waits for another process.
+            loaded = pool.submit(importlib.import_module, "orchestrator.operator_admin")
             session = target.start(self.progress)
             prepared.result()
+            loaded.result()
         return session
 
     def verify(
@@ -133,6 +138,9 @@ class Lifecycle:
         Raises:
             EphkError: the environment is not ready, or its cloud is gone.
         """
+        from contracts import runner
+        from contracts.access import Access
+
         environment = ready_environment(lease)
         session = session_of(lease)
         report = Report(environment, directory)
@@ -192,6 +200,8 @@ class Lifecycle:
 
 def stack_of(lease: Lease) -> EnvironmentStack:
     """Return the Pulumi stack of a lease; nothing runs yet."""
+    from orchestrator.engine.stack import EnvironmentStack
+
     return EnvironmentStack(paths.lease_dir(lease.id), lease.id, provider=lease.provider)
 
 

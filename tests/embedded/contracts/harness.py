@@ -23,7 +23,7 @@ from cryptography import x509
 from moto.backends import get_backend
 from moto.server import ThreadedMotoServer
 
-from contracts import Access
+from contracts.access import Access
 from orchestrator import tags
 from orchestrator.aws import AwsSession, Credentials
 from orchestrator.embedded.brokers import BrokerCluster, BrokerClusterConfig

@@ -22,8 +22,9 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from contracts import Result, Watch, run
 from contracts.credentials import self_signed
+from contracts.model import Result, Watch
+from contracts.runner import run
 from contracts.wire import requests
 from orchestrator.environment import Environment, Grant
 from orchestrator.processes import wait_until

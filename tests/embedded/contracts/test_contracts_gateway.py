@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from contracts import Access, Result, run
+from contracts.access import Access
+from contracts.model import Result
+from contracts.runner import run
 from orchestrator.aws import AwsSession, Credentials
 from orchestrator.environment import Bucket, CloudEndpoint, Environment
 from tests.embedded.conftest import end_world, new_world

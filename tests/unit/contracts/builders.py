@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from contracts import Access
+from contracts.access import Access
 from orchestrator.environment import (
     Bucket,
     CloudEndpoint,

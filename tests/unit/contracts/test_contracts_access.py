@@ -4,9 +4,9 @@ import threading
 
 import pytest
 
-from contracts import Access, ProbeError, Watch
-from contracts.access import Address, parse_bootstrap
+from contracts.access import Access, Address, parse_bootstrap
 from contracts.memo import Memo
+from contracts.model import ProbeError, Watch
 from orchestrator.aws import AwsSession, Credentials
 from orchestrator.environment import Principal
 from orchestrator.errors import EphkError

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from contracts import Failed, NotCovered, ProbeError, Result, Verified, Watch, run
+from contracts.model import Failed, NotCovered, ProbeError, Result, Verified, Watch
 from contracts.registry import Registry
+from contracts.runner import run
 from tests.unit.contracts.builders import environment, fake_access
 
 WORDS: dict[str, Any] = {"title": "t", "risk": "r", "statement": "s", "remediation": "m", "documentation": "d"}
