@@ -69,15 +69,32 @@ def test_kcat_produces_over_scram(files: Path) -> None:
     assert produced.returncode == 0, produced.stderr
 
 
+def written(files: Path, principal: str, topic: str, partitions: int) -> int:
+    """Return how many records a topic has ever got, by the sum of its end offsets."""
+    asked = [word for partition in range(partitions) for word in ("-t", f"{topic}:{partition}:-1")]
+    answer = kcat(files, principal, "-Q", *asked)
+    ends = [int(offset) for offset in re.findall(r"offset (\d+)", answer.stdout)]
+    assert len(ends) == partitions, answer.stdout + answer.stderr
+    return sum(ends)
+
+
+@needs_kcat
+def test_kcat_produces_over_mtls(files: Path) -> None:
+    before = written(files, "orders-bridge", "payments", 3)
+    produced = kcat(files, "orders-bridge", "-P", "-t", "payments", given="paid by kcat\n")
+    assert produced.returncode == 0, produced.stderr
+    assert written(files, "orders-bridge", "payments", 3) == before + 1
+
+
 @needs_kcat
 def test_kcat_consumes_over_mtls(files: Path, seeded: str) -> None:
-    consumed = kcat(files, "orders-audit", "-C", "-t", "orders", "-o", "beginning", "-e")
+    consumed = kcat(files, "orders-bridge", "-C", "-t", "orders", "-o", "beginning", "-e")
     assert seeded in consumed.stdout, consumed.stderr
 
 
 @needs_kcat
 def test_kcat_is_refused_without_a_grant(files: Path) -> None:
-    refused = kcat(files, "orders-audit", "-P", "-t", "orders", "-X", "message.timeout.ms=5000", given="x\n")
+    refused = kcat(files, "orders-bridge", "-P", "-t", "orders", "-X", "message.timeout.ms=5000", given="x\n")
     assert refused.returncode != 0
     assert "authorization failed" in refused.stderr.lower()
 
@@ -128,9 +145,9 @@ def test_java_tools_consume_over_mtls(files: Path, runtime: KafkaRuntime, orders
         "--topic",
         "orders",
         "--command-config",
-        str(files / "orders-audit.client.properties"),
+        str(files / "orders-bridge.client.properties"),
         "--group",
-        "orders-audit",
+        "orders-bridge",
         "--from-beginning",
         "--timeout-ms",
         "10000",
