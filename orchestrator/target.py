@@ -206,14 +206,7 @@ def target_of(lease: Lease) -> Target:
 
 
 def _session(info: CloudInfo) -> AwsSession:
-    cloud = CloudEndpoint(
-        region=info.region,
-        account_id=info.account_id,
-        endpoint_url=info.endpoint,
-        http_endpoint_url=info.http_endpoint,
-        ca_bundle=info.ca_bundle,
-    )
-    return AwsSession(cloud, Credentials(info.access_key_id, info.secret_access_key))
+    return AwsSession(info.cloud_endpoint(), Credentials(info.access_key_id, info.secret_access_key))
 
 
 def _zones(session: AwsSession, count: int) -> tuple[str, ...]:
