@@ -129,6 +129,8 @@ class Result:
         layer: `local` on the embedded target, whatever the contract could speak for elsewhere.
         reason: empty when verified.
         duration_s: seconds that the probe took.
+        remediation: the contract's own, for those who read the result.
+        documentation: likewise.
     """
 
     id: str
@@ -141,6 +143,8 @@ class Result:
     evidence: dict[str, Any] = field(default_factory=dict)
     reason: str = ""
     duration_s: float = 0.0
+    remediation: str = ""
+    documentation: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the result as `report.json` holds it."""
@@ -155,4 +159,6 @@ class Result:
             "evidence": self.evidence,
             "reason": self.reason,
             "duration_s": round(self.duration_s, 3),
+            "remediation": self.remediation,
+            "documentation": self.documentation,
         }

@@ -100,9 +100,12 @@ def _probe(index: int, contract: Contract, access: Access, watch: Watch, answers
 
 
 def layer_of(environment: Environment, contract: Contract) -> Layer:
-    """Return the layer that a result counts in: never `cloud` for what the embedded target showed."""
+    """Return the layer that a result counts in: never `cloud` for what the embedded target showed.
+
+    A contract that speaks for production alone is rehearsed there; the scorecard marks it so.
+    """
     if environment.target == "embedded":
-        return "local"
+        return "production" if contract.layers == ("production",) else "local"
     return "cloud" if "cloud" in contract.layers else contract.layers[0]
 
 
@@ -127,6 +130,8 @@ def _make(
         evidence=access.redact(dict(evidence)),
         reason=access.redact(reason),
         duration_s=duration_s,
+        remediation=contract.remediation,
+        documentation=contract.documentation,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import IO, Any
+from typing import IO
 
 from rich.console import Console
 from rich.table import Table
@@ -11,11 +11,12 @@ from rich.text import Text
 
 from contracts.model import Result
 from orchestrator.lease import Lease
+from orchestrator.reports.evidence import evidence_line
+from orchestrator.reports.model import word
 from orchestrator.reports.report import Report
 from orchestrator.teardown.receipt import Receipt
 
 _STYLES = {"verified": "green", "failed": "bold red", "error": "magenta", "not_covered": "yellow", "stale": "yellow"}
-_WORDS = {"not_covered": "not covered"}
 #: Wide enough for ids and reasons where the output is no terminal (CI logs wrap by themselves).
 _PLAIN_WIDTH = 160
 #: Characters of the status and duration columns, with the space between columns.
@@ -30,7 +31,7 @@ def console(stream: IO[str]) -> Console:
 
 def status_text(status: str) -> Text:
     """Return a status as it is shown: the word carries the meaning, the colour only helps."""
-    return Text(_WORDS.get(status, status), style=_STYLES.get(status, ""))
+    return Text(word(status), style=_STYLES.get(status, ""))
 
 
 def results_table(results: list[Result], *, width: int = _PLAIN_WIDTH) -> Table:
@@ -50,26 +51,13 @@ def results_table(results: list[Result], *, width: int = _PLAIN_WIDTH) -> Table:
     return table
 
 
-def evidence_line(evidence: dict[str, Any], *, limit: int = 110) -> str:
-    """Put evidence on one line: the first facts, cut at `limit` characters."""
-    text = "; ".join(f"{name}: {_flat(value)}" for name, value in evidence.items())
-    return text if len(text) <= limit else text[: limit - 1] + "…"
-
-
-def _flat(value: object) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {_flat(item)}" for key, item in value.items())
-    if isinstance(value, list | tuple):
-        return ", ".join(_flat(item) for item in value)
-    return str(value)
-
-
 def report_summary(report: Report) -> Text:
     """Return the one-line verdict of a report."""
     counts = report.counts()
-    parts = [f"{counts[status]} {_WORDS.get(status, status)}" for status in counts]
-    layer = "local" if report.environment.target == "embedded" else "cloud"
-    return Text(f"{', '.join(parts)} (layer: {layer})", style="green" if report.passed else "bold red")
+    parts = [f"{counts[status]} {word(status)}" for status in counts]
+    layers: list[str] = list(dict.fromkeys(result.layer for result in report.results)) or ["none"]
+    where = f"layer{'s' if len(layers) > 1 else ''}: {', '.join(layers)}"
+    return Text(f"{', '.join(parts)} ({where})", style="green" if report.passed else "bold red")
 
 
 def receipt_lines(receipt: Receipt) -> list[Text]:
