@@ -24,6 +24,8 @@ from orchestrator.paths import lease_dir
 from orchestrator.processes import ProcessRecord
 from orchestrator.reports.console import console, receipt_lines, report_summary, results_table
 from orchestrator.reports.report import Report
+from orchestrator.reports.scorecard.console import table
+from orchestrator.reports.scorecard.sources import sourced
 from orchestrator.teardown.receipt import Receipt
 
 #: What the command gets to end by itself; a cancelled CI job has ten seconds in all.
@@ -138,7 +140,7 @@ def _run(
             for line in receipt_lines(outcome.receipt):
                 out.print(line)
     if outcome.report is not None:
-        out.print(scorecard_of([{**outcome.report.document(), "source": "this run"}]).table())
+        out.print(table(scorecard_of([sourced(outcome.report.document(), "this run")])))
     return outcome
 
 
