@@ -59,6 +59,10 @@ class ProbeError(Exception):
         self.evidence: Mapping[str, Any] = evidence or {}
 
 
+class OutOfReachError(Exception):
+    """The environment object lacks what a probe would need to ask. Becomes status `not_covered`, with this reason."""
+
+
 class Watch:
     """A probe's clock: what it is waiting for, and how much time is left.
 
@@ -107,6 +111,7 @@ class Contract:
         needs: parts of the environment without which there is nothing to probe (see `contracts.needs`).
         vantage: where the probe looks from.
         probe: finds out; raises ProbeError (or anything else) when it cannot.
+        deadline_s: seconds for the probe; None takes the run's.
     """
 
     id: str
@@ -119,6 +124,7 @@ class Contract:
     needs: tuple[str, ...]
     vantage: Vantage
     probe: Probe = field(repr=False, compare=False)
+    deadline_s: float | None = None
 
 
 @dataclass(frozen=True)

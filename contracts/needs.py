@@ -15,6 +15,7 @@ _PRESENT: dict[str, tuple[Callable[[Environment], bool], str]] = {
         lambda e: any(p.auth == "scram" for p in e.principals),
         "the environment has no principal that authenticates with SCRAM",
     ),
+    "principals": (lambda e: bool(e.principals), "the environment names no principal"),
     "authority": (
         lambda e: e.cluster.certificate_authority_arn is not None,
         "the environment names no private certificate authority, so no client certificate can be issued",
@@ -22,6 +23,10 @@ _PRESENT: dict[str, tuple[Callable[[Environment], bool], str]] = {
     "operator": (lambda e: "operator" in e.roles, "the environment names no operator role"),
     "bucket": (lambda e: e.bucket is not None, "the environment has no bucket"),
     "network": (lambda e: e.network is not None, "the environment names no network"),
+    "writes": (
+        lambda e: not e.read_only,
+        "the environment is somebody else's, and nothing is written to it (`ephk adopt --allow-writes` permits it)",
+    ),
     "tags": (lambda e: bool(e.tags), "the environment declares no tags"),
 }
 

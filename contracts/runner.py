@@ -12,9 +12,22 @@ from typing import Any
 
 from contracts.access import Access
 from contracts.diagnosis import explain
-from contracts.model import Contract, Failed, Layer, NotCovered, Outcome, ProbeError, Result, Status, Verified, Watch
+from contracts.model import (
+    Contract,
+    Failed,
+    Layer,
+    NotCovered,
+    Outcome,
+    OutOfReachError,
+    ProbeError,
+    Result,
+    Status,
+    Verified,
+    Watch,
+)
 from contracts.needs import unmet
 from contracts.registry import Registry, contracts_for
+from contracts.selection import Selection
 from orchestrator.environment import Environment
 
 #: Enough to hide latency; more would only queue for the processors of a small machine.
@@ -25,7 +38,7 @@ def run(
     environment: Environment,
     access: Access,
     *,
-    select: Sequence[str] = (),
+    select: Sequence[str] | Selection = (),
     deadline_s: float = 30.0,
     on_result: Callable[[Result], None] | None = None,
     registry: Registry | None = None,
@@ -38,8 +51,8 @@ def run(
     Args:
         environment: what is probed.
         access: how it is reached; the caller closes it.
-        select: patterns of contract ids; empty means all.
-        deadline_s: seconds for each probe, counted from its own start.
+        select: what is asked for, or patterns of contract ids; empty means all.
+        deadline_s: seconds for each probe that declares no other, counted from its own start.
         on_result: called in the caller's thread as each result arrives (in order of arrival).
         registry: another register than the product's own.
 
@@ -60,7 +73,7 @@ def run(
     while waiting or running:
         while waiting and len(running) < CONCURRENCY:
             index, contract = waiting.popleft()
-            watch = Watch(deadline_s)
+            watch = Watch(contract.deadline_s or deadline_s)
             running[index] = (contract, watch)
             thread = threading.Thread(
                 target=_probe, args=(index, contract, access, watch, answers), name=f"probe {contract.id}", daemon=True
@@ -102,9 +115,10 @@ def _probe(index: int, contract: Contract, access: Access, watch: Watch, answers
 def layer_of(environment: Environment, contract: Contract) -> Layer:
     """Return the layer that a result counts in: never `cloud` for what the embedded target showed.
 
-    A contract that speaks for production alone is rehearsed there; the scorecard marks it so.
+    A contract that speaks for production alone is rehearsed there; the scorecard marks it so. The same holds for an
+    adopted environment that is not known to be AWS's (`elsewhere`).
     """
-    if environment.target == "embedded":
+    if environment.target != "aws":
         return "production" if contract.layers == ("production",) else "local"
     return "cloud" if "cloud" in contract.layers else contract.layers[0]
 
@@ -146,6 +160,8 @@ def _result(environment: Environment, contract: Contract, answer: _Answer, acces
             status = "failed"
         case NotCovered(reason):
             status = "not_covered"
+        case OutOfReachError() as error:
+            status, reason = "not_covered", str(error)
         case ProbeError() as error:
             status, reason, evidence = "error", str(error), error.evidence
         case BaseException() as error:

@@ -133,7 +133,9 @@ class Environment(_Frozen):
         lease_id: the lease's short id, part of every name.
         name: what people call it.
         flavour: what provides the Kafka API (`msk`, ...).
-        target: `embedded` or `aws`; an embedded result never counts as cloud.
+        target: `embedded` or `aws`; an embedded result never counts as cloud. `elsewhere` is an adopted environment
+            of which neither is known.
+        read_only: somebody else's: probes write nothing to it, and nothing of it is ever deleted.
         tags: the tags that everything must carry.
         roles: IAM role ARNs by purpose (`operator`, `client`, `connector`).
         boundary_arn: the permissions boundary that every role must carry.
@@ -142,7 +144,7 @@ class Environment(_Frozen):
     lease_id: str
     name: str
     flavour: str
-    target: Literal["embedded", "aws"]
+    target: Literal["embedded", "aws", "elsewhere"]
     created_at: datetime
     expires_at: datetime
     cloud: CloudEndpoint
@@ -155,6 +157,7 @@ class Environment(_Frozen):
     boundary_arn: str | None = None
     log_group: str | None = None
     connect_url: str | None = None
+    read_only: bool = False
     tags: dict[str, str] = Field(default_factory=dict)
 
     def principal(self, name: str) -> Principal:

@@ -30,6 +30,7 @@ from orchestrator.teardown.inventory import Inventory, take_inventory
 from orchestrator.teardown.receipt import Deleted, Receipt
 
 if TYPE_CHECKING:  # Pulumi's SDK and the probes are loaded where they are used: most commands need neither
+    from contracts.selection import Selection
     from orchestrator.engine.stack import EnvironmentStack
 
 ProviderName = Literal["embedded", "official"]
@@ -129,7 +130,7 @@ class Lifecycle:
         self,
         lease: Lease,
         *,
-        select: Sequence[str] = (),
+        select: Sequence[str] | Selection = (),
         directory: Path | None = None,
         on_result: Callable[[Result], None] | None = None,
     ) -> Report:
@@ -138,21 +139,16 @@ class Lifecycle:
         Raises:
             EphkError: the environment is not ready, or its cloud is gone.
         """
-        from contracts import runner
-        from contracts.access import Access
+        from orchestrator.verification import verify
 
-        environment = ready_environment(lease)
-        session = session_of(lease)
-        report = Report(environment, directory)
-
-        def take(result: Result) -> None:
-            report.add(result)
-            if on_result is not None:
-                on_result(result)
-
-        with Access(environment, session) as access:
-            report.finish(runner.run(environment, access, select=select, on_result=take))
-        return report
+        return verify(
+            ready_environment(lease),
+            session_of(lease),
+            select=select,
+            directory=directory,
+            on_result=on_result,
+            declared=lease.spec.get("contracts", ()),
+        )
 
     def down(self, name_or_id: str) -> Receipt:
         """Destroy an environment and prove that it is gone; needs the lease and nothing else.

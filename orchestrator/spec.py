@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, Validati
 
 from orchestrator.environment import Grant, Mechanism
 from orchestrator.errors import UsageError
+from orchestrator.spec_contracts import CommandSpec, ContractSpec, TopicExpectation, contract_problems
 from orchestrator.spec_scorecard import BlockingRisk, ScorecardSpec, Waiver
 from orchestrator.spec_source import Problem, SpecSource
 from orchestrator.spec_types import Strict as _Strict
@@ -159,6 +160,7 @@ class EnvironmentSpec(_Strict):
     topics: tuple[TopicSpec, ...] = (TopicSpec(name="events"),)
     principals: tuple[PrincipalSpec, ...] = ()
     bucket: BucketSpec = BucketSpec()
+    contracts: tuple[ContractSpec, ...] = ()
     scorecard: ScorecardSpec = ScorecardSpec()
 
     @model_validator(mode="after")
@@ -207,6 +209,7 @@ class EnvironmentSpec(_Strict):
                         f"must not exceed the {self.brokers.count} brokers, is {topic.replication_factor}",
                     )
                 )
+        found += contract_problems(self.contracts, {principal.name for principal in self.principals})
         return found + self._grant_problems()
 
     def _grant_problems(self) -> list[Problem]:
@@ -299,6 +302,9 @@ def _fields_at(path: tuple[str | int, ...]) -> str:
         "principals": PrincipalSpec,
         "grants": GrantSpec,
         "bucket": BucketSpec,
+        "contracts": ContractSpec,
+        "topic": TopicExpectation,
+        "command": CommandSpec,
         "scorecard": ScorecardSpec,
         "blocking": BlockingRisk,
         "waivers": Waiver,

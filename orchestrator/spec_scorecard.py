@@ -6,23 +6,10 @@ A risk is named by its own words or by a pattern of the contracts that speak for
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, PlainSerializer
+from pydantic import Field
 
-from orchestrator.spec_types import Strict, format_duration, parse_duration
-
-LayerName = Literal["local", "cloud", "production"]
-
-
-def _limit(text: object) -> timedelta:
-    limit = text if isinstance(text, timedelta) else parse_duration(text)
-    if limit <= timedelta(0):
-        raise ValueError("must be longer than nothing")
-    return limit
-
-
-Limit = Annotated[timedelta, BeforeValidator(_limit), PlainSerializer(format_duration, when_used="json")]
+from orchestrator.spec_types import LayerName, Span, Strict
 
 
 class BlockingRisk(Strict):
@@ -67,7 +54,7 @@ class ScorecardSpec(Strict):
         owners: who owns a risk, by its words or by a pattern of contract ids; the first that fits counts.
     """
 
-    stale_after: Limit = timedelta(days=7)
+    stale_after: Span = timedelta(days=7)
     blocking: tuple[BlockingRisk, ...] = ()
     waivers: tuple[Waiver, ...] = ()
     owners: dict[str, str] = Field(default_factory=dict)

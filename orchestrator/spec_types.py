@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+
+LayerName = Literal["local", "cloud", "production"]
 
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 
@@ -34,3 +37,14 @@ def format_duration(duration: timedelta) -> str:
     seconds = int(duration.total_seconds())
     parts = [(seconds // 86400, "d"), (seconds // 3600 % 24, "h"), (seconds // 60 % 60, "m"), (seconds % 60, "s")]
     return "".join(f"{count}{unit}" for count, unit in parts if count) or "0s"
+
+
+def _span(text: object) -> timedelta:
+    span = text if isinstance(text, timedelta) else parse_duration(text)
+    if span <= timedelta(0):
+        raise ValueError("must be longer than nothing")
+    return span
+
+
+#: A duration longer than nothing, written as people write it, in JSON too.
+Span = Annotated[timedelta, BeforeValidator(_span), PlainSerializer(format_duration, when_used="json")]

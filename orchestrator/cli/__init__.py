@@ -14,6 +14,7 @@ from orchestrator import __version__
 COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("up", "Bring up an environment and print how to connect."),
     "verify": ("verify", "Run the contracts of an environment; exit code 3 when one fails or cannot be run."),
+    "adopt": ("adopt", "Adopt a cluster that somebody else made, so that contracts run on it."),
     "down": ("down", "Destroy an environment and prove that nothing is left; exit code 4 when something is."),
     "run": ("run", "Bring up an environment, verify it, run COMMAND with it, and always take it down."),
     "list": ("leases", "List the environments with their owner, age and time left."),

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from orchestrator import paths
+from orchestrator.adopted import Adopted, AdoptedStore
 from orchestrator.cli.names import the_lease
 from orchestrator.cli.output import example, json_option, print_json, progress, reports_errors
 from orchestrator.errors import ExitCode
@@ -27,11 +28,14 @@ from orchestrator.teardown.receipt import Receipt
 def down_command(name: str | None, everything: bool, directory: Path | None, as_json: bool) -> None:
     """Destroy an environment and prove that nothing is left; exit code 4 when something is.
 
-    Needs the lease's name and nothing else: no spec, no checkout.
+    Needs the lease's name and nothing else: no spec, no checkout. An adopted environment is forgotten only.
     """
     if name and everything:
         raise click.UsageError("give a NAME or --all, not both")
     ledger = FileLedger()
+    if name and (adopted := AdoptedStore().find(name)) is not None:
+        _forget(adopted, as_json=as_json)
+        return
     leases = ledger.leases() if everything else [the_lease(ledger, name)]
     lifecycle = Lifecycle(ledger, progress())
     receipts = [release(lifecycle, lease, directory) for lease in leases]
@@ -40,6 +44,16 @@ def down_command(name: str | None, everything: bool, directory: Path | None, as_
     else:
         show_receipts(receipts, as_json=as_json, nothing="there is no environment")
     exit_if_left(receipts)
+
+
+def _forget(adopted: Adopted, *, as_json: bool) -> None:
+    """Forget an adopted environment: it is somebody else's, so nothing of it is deleted."""
+    name = adopted.environment.name
+    AdoptedStore().forget(name)
+    if as_json:
+        print_json({"forgotten": name, "deleted": []})
+    else:
+        click.echo(f"{name} is forgotten; it was adopted, so nothing of it was deleted")
 
 
 def show_receipts(receipts: list[Receipt], *, as_json: bool, nothing: str) -> None:

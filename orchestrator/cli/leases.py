@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from orchestrator.adopted import AdoptedStore
 from orchestrator.cli.names import the_lease
 from orchestrator.cli.output import example, json_option, print_json, reports_errors
 from orchestrator.errors import EphkError
@@ -31,18 +32,22 @@ def list_command(as_json: bool) -> None:
     leases = ledger.leases()
     warnings = {lease.id: warning for lease in leases if (warning := warning_for(lease))}
     unreadable = [str(path) for path in ledger.unreadable()]
+    adopted = AdoptedStore().all()
     if as_json:
         print_json(
             {
                 "leases": [lease_document(lease, warnings.get(lease.id, "")) for lease in leases],
                 "unreadable": unreadable,
+                **({"adopted": [item.model_dump(mode="json") for item in adopted]} if adopted else {}),
             }
         )
         return
     if leases:
         console(sys.stdout).print(leases_table(leases, warnings))
-    else:
+    elif not adopted:
         click.echo("there is no environment")
+    for item in adopted:
+        click.echo(f"{item.environment.name}: adopted {rfc3339(item.adopted_at)}; nothing of it is ever deleted")
     for path in unreadable:
         click.echo(f"warning: {path} cannot be read as a lease", err=True)
 

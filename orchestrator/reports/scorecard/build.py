@@ -10,11 +10,12 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from contracts.model import Layer
+from contracts.selection import as_pattern
 from orchestrator import __version__
 from orchestrator.reports.evidence import facts
 from orchestrator.reports.model import Finding
 from orchestrator.reports.scorecard.model import LAYERS, Cell, CellStatus, Proof, Row, Scorecard, worst
-from orchestrator.reports.scorecard.selection import as_pattern, selects
+from orchestrator.reports.scorecard.selection import selects
 from orchestrator.reports.scorecard.sources import Sourced
 from orchestrator.reports.scorecard.verdict import judge
 from orchestrator.spec_scorecard import ScorecardSpec
@@ -22,6 +23,8 @@ from orchestrator.spec_types import format_duration
 from orchestrator.tags import rfc3339
 
 _FACTS = 8
+#: What one contract's results in several environments come to: wrong anywhere is wrong, and shown once is shown.
+_ONE_CONTRACT: tuple[CellStatus, ...] = ("failed", "error", "verified", "stale", "not_covered", "not_applicable")
 
 
 @dataclass(frozen=True)
@@ -57,8 +60,8 @@ class _Gathered:
 def build(catalogue: Iterable[Mapping[str, Any]], reports: Sequence[Sourced], rules: Rules | None = None) -> Scorecard:
     """Merge reports into a scorecard; every risk of the catalogue has a row, whether it was run or not.
 
-    - Of two results of a contract in one environment the later counts; environments stand side by side, and the
-      worst shows.
+    - Of two results of a contract in one environment the later counts. Environments stand side by side: a failure in
+      one shows whatever the others say, and what one of them could not cover another may.
     - A verified result that is too old, or of another commit, is `stale`; it counts only when there is no fresh one.
     - A contract that could speak for a risk in a layer and has no result makes the cell `not_covered`.
     - A cell shows its worst result.
@@ -182,9 +185,10 @@ def _cell(layer: Layer, known: _Gathered, ordered: Sequence[Sourced]) -> Cell:
     ]
     answered = [proof.contract for proof in (*proofs, *inapplicable)]
     missing = tuple(name for name in known.speakers[layer] if not any(_is_of(name, one) for one in answered))
-    contracts: dict[str, CellStatus] = {}
+    found: dict[str, list[CellStatus]] = {}
     for proof in (*proofs, *inapplicable):
-        contracts[proof.contract] = worst([proof.status, contracts.get(proof.contract, "not_applicable")])
+        found.setdefault(proof.contract, []).append(proof.status)
+    contracts = {name: next(s for s in _ONE_CONTRACT if s in statuses) for name, statuses in found.items()}
     contracts |= dict.fromkeys(missing, "not_covered")
     status = worst(list(contracts.values()))
     speaks = bool(known.speakers[layer] or answered)

@@ -74,6 +74,15 @@ def test_one_environment_does_not_hide_what_is_wrong_in_another() -> None:
     assert [proof.environment for proof in found.proofs if proof.contract == BAD.id] == ["pr-1", "pr-2"]
 
 
+def test_what_one_environment_cannot_cover_another_may() -> None:
+    unseen = replace(GOOD, status="not_covered", reason="no CA")
+    made = card(run(GOOD, name="whole"), run(unseen, name="adopted"), catalogue=[entry(GOOD)])
+    found = cell(made, GOOD.risk)
+    assert (found.status, len(found.proofs)) == ("verified", 2)
+    unknown = run(replace(GOOD, status="error", reason="no answer"), name="other")
+    assert cell(card(run(GOOD), unknown, catalogue=[entry(GOOD)]), GOOD.risk).status == "error"
+
+
 @pytest.mark.parametrize(
     ("at", "own", "asked", "status", "why"),
     [
