@@ -224,9 +224,14 @@ def add_installed(point: EntryPoint, registry: Registry) -> None:
 
 
 def catalogue(selection: Selection | None = None) -> list[dict[str, Any]]:
-    """Return every contract and family as plain data: id, title, risk, layers, statement and the rest."""
-    entries = load().entries()
-    return [entry.as_dict() for entry in (selection.choose(entries) if selection else entries)]
+    """Return contracts and families as plain data: id, title, risk, layers, statement and the rest.
+
+    Raises:
+        UsageError: a pattern of ids or risks selects nothing.
+    """
+    asked, entries = selection or Selection(), load().entries()
+    named = asked.ids or asked.risks
+    return [entry.as_dict() for entry in (asked.choose(entries) if named else asked.meant(entries))]
 
 
 def contracts_for(

@@ -166,7 +166,7 @@ def _result(environment: Environment, contract: Contract, answer: _Answer, acces
             status, reason, evidence = "error", str(error), error.evidence
         case BaseException() as error:
             diagnosis = explain(error)
-            status, reason, evidence = "error", diagnosis.sentence(), {"diagnosis": diagnosis.code}
+            status, reason, evidence = "error", diagnosis.sentence(), diagnosis.as_evidence()
         case other:
             status, reason = "error", f"the probe answered with {type(other).__name__}, which is no outcome"
     return _make(environment, contract, status, access, evidence=evidence, reason=reason, duration_s=answer.duration_s)

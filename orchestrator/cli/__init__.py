@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "plan": ("plan", "Show what would be made, without making anything."),
     "reap": ("reap", "Take down every environment whose lease has expired or whose teardown was not finished."),
     "check": ("check", "Check policies and plans without an environment."),
+    "diagnose": ("diagnose", "Say what a client's errors mean: the layer, the cause, and what to do."),
     "contracts": ("contracts", "List every contract: id, risk, layers and statement."),
     "scorecard": ("scorecard", "Show risk by layer from reports."),
     "cloud": ("cloud", "Start, stop or look at the embedded cloud."),
