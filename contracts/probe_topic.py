@@ -1,6 +1,11 @@
-"""A topic that nobody was granted: made by the operator, seen by every broker, deleted when the run is over."""
+"""A topic that nobody was granted: made by the operator, seen by every broker, deleted when the run is over.
+
+It has one partition led by each broker, so that a probe can ask every broker to do a leader's work.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from confluent_kafka import KafkaError
 
@@ -24,20 +29,26 @@ def ensure(access: Access, watch: Watch) -> str:
 
 
 def _create(access: Access, watch: Watch) -> str:
-    name, replicas = access.probe_topic_name, min(3, access.environment.cluster.brokers)
+    name, brokers = access.probe_topic_name, access.brokers(access.operator, watch)
     watch.waiting(f"the operator to create topic {name}")
     code, message = requests.create_topic(
-        _controller(access, watch), name, partitions=1, replicas=replicas, timeout_ms=_TIMEOUT_MS
+        _controller(access, watch), name, assignment=assignment(list(brokers)), timeout_ms=_TIMEOUT_MS
     )
     if code not in (0, _EXISTS):
         raise ProbeError(f"the operator may not create topic {name}: {error_name(code)} {message}".rstrip())
     access.on_close(lambda: _delete(access))
-    for address in access.brokers(access.operator, watch).values():
+    for address in brokers.values():
         watch.waiting(f"{address} to show topic {name}")
         connection = access.connection(access.operator, address, watch)
         if not wait_until(lambda c=connection: _shown(c, name), deadline_s=watch.remaining()):
             raise ProbeError(f"{address} does not show topic {name}")
     return name
+
+
+def assignment(brokers: Sequence[int], replicas: int = 3) -> list[list[int]]:
+    """Return, for each broker, a partition that it leads, with the next brokers as its followers."""
+    around = [*brokers, *brokers]
+    return [around[first : first + min(replicas, len(brokers))] for first in range(len(brokers))]
 
 
 def _shown(connection: BrokerConnection, name: str) -> bool:

@@ -29,6 +29,7 @@ MODULES = (
     "contracts.listeners",
     "contracts.authentication",
     "contracts.authorization",
+    "contracts.brokers",
     "contracts.bucket",
     "contracts.network",
     "contracts.tags",

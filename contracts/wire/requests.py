@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -187,10 +188,21 @@ def list_offset(connection: BrokerConnection, topic: str, partition: int, which:
 
 
 def create_topic(
-    connection: BrokerConnection, topic: str, *, partitions: int, replicas: int, timeout_ms: int
+    connection: BrokerConnection, topic: str, *, assignment: Sequence[Sequence[int]], timeout_ms: int
 ) -> tuple[int, str]:
-    """Create a topic (ask the controller) and return (error code, message)."""
-    wanted = codec.string(topic) + codec.int32(partitions) + codec.int16(replicas) + codec.array([]) + codec.array([])
+    """Create a topic (ask the controller) and return (error code, message).
+
+    Args:
+        connection: to the controller.
+        topic: its name.
+        assignment: the brokers of each partition by id; the first is to lead it.
+        timeout_ms: milliseconds that the controller may take.
+    """
+    placed = codec.array(
+        codec.int32(partition) + codec.array(codec.int32(broker) for broker in brokers)
+        for partition, brokers in enumerate(assignment)
+    )
+    wanted = codec.string(topic) + codec.int32(-1) + codec.int16(-1) + placed + codec.array([])
     reader = connection.request(
         _CREATE_TOPICS, 2, codec.array([wanted]) + codec.int32(timeout_ms) + codec.boolean(False)
     )

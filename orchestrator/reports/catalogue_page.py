@@ -22,6 +22,7 @@ _CONCERNS = {
     "listener": "Listeners",
     "auth": "Authentication",
     "acl": "Authorization",
+    "broker": "Brokers",
     "bucket": "Object storage",
     "network": "Network",
     "tags": "Tags",
