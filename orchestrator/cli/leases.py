@@ -15,7 +15,7 @@ from orchestrator.lease import Lease, LeaseState
 from orchestrator.ledger import FileLedger
 from orchestrator.lifecycle import session_of
 from orchestrator.reports.console import console, leases_table, span
-from orchestrator.spec import MAX_TTL, format_duration, parse_duration
+from orchestrator.spec import parse_duration
 from orchestrator.tags import rfc3339
 from orchestrator.target import CloudGoneError
 
@@ -123,7 +123,7 @@ def _environment(lease: Lease) -> dict[str, Any] | None:
 @json_option
 @reports_errors
 def extend_command(name: str | None, ttl: str, as_json: bool) -> None:
-    """Move the end of an environment's lease to TTL from now, never past the maximum since its creation."""
+    """Move the end of an environment's lease to TTL from now, never past its maximum."""
     ledger = FileLedger()
     lease = the_lease(ledger, name)
     try:
@@ -132,10 +132,9 @@ def extend_command(name: str | None, ttl: str, as_json: bool) -> None:
         raise click.BadParameter(str(error), param_hint="--ttl") from None
     if lease.state is not LeaseState.READY:
         raise EphkError(f"environment {lease.name} is {lease.state}; only a ready one can be extended")
-    latest = lease.created_at + MAX_TTL
-    granted = min(wanted, latest)
+    granted = min(wanted, lease.latest_end)
     lease = ledger.update(lease.model_copy(update={"expires_at": granted}))
-    limited = f" (the maximum of {format_duration(MAX_TTL)} since its creation)" if granted < wanted else ""
+    limited = f" (its maximum, whatever {ttl} from now would be)" if granted < wanted else ""
     if as_json:
         print_json({**lease_document(lease), "limited": granted < wanted})
     else:
