@@ -33,6 +33,8 @@ from tests.embedded.contracts.listening import serving
 
 #: What only the gateway enforces; moto lets a stranger list a bucket and knows no `aws:SecureTransport`.
 NEEDS_THE_GATEWAY = {"bucket.public-access", "bucket.tls-only"}
+#: Topics that brokers make for themselves.
+INTERNAL = {"__consumer_offsets", "__transaction_state"}
 
 
 def probe(harness: Harness, *select: str, of: Environment | None = None) -> dict[str, Result]:
@@ -72,11 +74,13 @@ def spans(harness: Harness, topic: str) -> list[tuple[int, int]]:
 
 
 def test_probing_leaves_no_record_no_topic_and_no_group(harness: Harness) -> None:
-    stored = probe(harness, "acl.*")["acl.writer.allow.produce.orders"]
+    stored = probe(harness, "acl.*", "client.group.*")["acl.writer.allow.produce.orders"]
     assert stored.evidence["removed"] == "yes"
     with harness.access() as access:
         topics = requests.metadata(access.any_connection(access.operator, Watch(20)), None).topics
-    assert topics.keys() == {"orders", "audit", "latest"}
+    assert topics.keys() - INTERNAL == {"orders", "audit", "latest"}
+    groups = harness.admin._client.list_consumer_groups().result()
+    assert [group.group_id for group in groups.valid if group.group_id.startswith("ephk-probe")] == []
     after = spans(harness, "orders")
     assert all(low == high for low, high in after)
     assert max(high for _, high in after) > 0

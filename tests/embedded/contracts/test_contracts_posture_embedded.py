@@ -103,6 +103,24 @@ def test_a_topic_that_does_not_exist_is_not_as_declared(harness: Harness) -> Non
     failed(probe(harness, "topic.gone.as-declared", of), "topic gone does not exist")
 
 
+def test_brokers_that_compress_again_fail_the_codecs(harness: Harness) -> None:
+    admin = harness.admin._client
+
+    def set_codec(operation: AlterConfigOpType) -> None:
+        for broker in admin.list_topics(timeout=10).brokers:
+            entry = ConfigEntry("compression.type", "gzip", incremental_operation=operation)
+            resource = ConfigResource(ConfigResource.Type.BROKER, str(broker), incremental_configs=[entry])
+            admin.incremental_alter_configs([resource])[resource].result()
+
+    set_codec(AlterConfigOpType.SET)
+    try:
+        assert wait_until(lambda: probe(harness, "client.compression").status == "failed", deadline_s=20)
+        failed(probe(harness, "client.compression"), "is stored as gzip")
+    finally:
+        set_codec(AlterConfigOpType.DELETE)
+    assert wait_until(lambda: probe(harness, "client.compression").status == "verified", deadline_s=20)
+
+
 # -- listeners --------------------------------------------------------------------------------------
 
 
