@@ -26,6 +26,7 @@ _PRESENT: dict[str, tuple[Callable[[Environment], bool], str]] = {
     ),
     "operator": (lambda e: "operator" in e.roles, "the environment names no operator role"),
     "bucket": (lambda e: e.bucket is not None, "the environment has no bucket"),
+    "log-group": (lambda e: e.log_group is not None, "the environment names no log group"),
     "network": (lambda e: e.network is not None, "the environment names no network"),
     "tags": (lambda e: bool(e.tags), "the environment declares no tags"),
 }

@@ -36,6 +36,7 @@ MODULES = (
     "contracts.bucket_settings",
     "contracts.network",
     "contracts.network_paths",
+    "contracts.observability",
     "contracts.tags",
 )
 

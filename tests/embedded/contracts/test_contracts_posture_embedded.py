@@ -6,6 +6,7 @@ import contextlib
 import json
 import socket
 import ssl
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -259,3 +260,54 @@ def test_a_bucket_setting_that_was_changed_fails(
     assert probe(harness, contract).status == "verified"
     with changed(lambda: change(s3, bucket.name), harness.restore_bucket_settings):
         failed(probe(harness, contract), reason)
+
+
+# -- logs -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def logged(harness: Harness) -> Iterator[tuple[Environment, Callable[[int, str], None]]]:
+    """Yield an environment with a log group of its own, and a way to write as one of its brokers."""
+    logs, name = harness.session.client("logs"), "/t3st/brokers"
+    logs.create_log_group(logGroupName=name)
+    logs.put_retention_policy(logGroupName=name, retentionInDays=7)
+
+    def write(broker: int, text: str) -> None:
+        stream = f"Broker-{broker}"
+        logs.create_log_stream(logGroupName=name, logStreamName=stream)
+        now = int(time.time() * 1000)
+        logs.put_log_events(logGroupName=name, logStreamName=stream, logEvents=[{"timestamp": now, "message": text}])
+
+    try:
+        yield harness.environment.model_copy(update={"log_group": name}), write
+    finally:
+        logs.delete_log_group(logGroupName=name)
+
+
+def test_a_broker_whose_log_does_not_arrive_is_named(harness: Harness, logged: Any) -> None:
+    of, write = logged
+    write(1, "started")
+    write(2, "started")
+    failed(probe(harness, "logs.brokers.arrive", of), "no log event of broker 3 has arrived")
+    write(3, "started")
+    assert probe(harness, "logs.brokers.arrive", of).status == "verified"
+
+
+def test_a_password_in_a_log_is_found_and_not_repeated(harness: Harness, logged: Any) -> None:
+    of, write = logged
+    write(1, "started")
+    assert probe(harness, "logs.no-secrets", of).status == "verified"
+    secret = harness.session.client("secretsmanager").get_secret_value(
+        SecretId=harness.environment.principal("writer").secret_arn
+    )["SecretString"]
+    write(2, f"request of {secret}")
+    result = probe(harness, "logs.no-secrets", of)
+    failed(result, "holds a secret of the environment")
+    assert json.loads(secret)["password"] not in str(result)
+
+
+def test_a_log_group_that_keeps_everything_fails(harness: Harness, logged: Any) -> None:
+    of, _ = logged
+    assert probe(harness, "logs.retention", of).status == "verified"
+    harness.session.client("logs").delete_retention_policy(logGroupName=of.log_group)
+    failed(probe(harness, "logs.retention", of), "keeps events for ever")

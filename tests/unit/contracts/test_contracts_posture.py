@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from contracts import authentication, bucket_settings, ciphers, drift, network_paths
+from contracts import authentication, bucket_settings, ciphers, drift, network_paths, observability
 from contracts.model import Failed, Outcome, ProbeError, Verified
 from contracts.tls import Alert, Closed, NotTls, Reply, ServerHello
 from contracts.wire.describe import Acl
 from orchestrator.environment import Grant, Principal, Topic
+from tests.unit.contracts.builders import NOW
 
 
 def reason(outcome: Outcome) -> str:
@@ -211,3 +213,35 @@ def test_topics() -> None:
     assert "1 replicas, declared are 3" in reason(judged({0: 1, 1: 2}, replicas=1))
     assert "retention.ms=5, declared is 1000" in reason(judged({0: 1, 1: 2}, retention="5"))
     assert "partition 1 of orders has no leader" in reason(judged({0: 1, 1: -1}))
+
+
+# -- logs -------------------------------------------------------------------------------------------
+
+
+def test_the_newest_event_of_a_broker_counts_whatever_its_streams_are_called() -> None:
+    stamp = int(NOW.timestamp() * 1000)
+    streams = [
+        {"logStreamName": "Broker-1", "lastEventTimestamp": stamp - 5000},
+        {"logStreamName": "app/broker-1/b", "lastEventTimestamp": stamp},
+        {"logStreamName": "Broker-2"},
+        {"logStreamName": "controller", "lastEventTimestamp": stamp},
+    ]
+    assert observability.newest_events(streams) == {1: NOW}
+
+
+def test_arrival() -> None:
+    since = NOW - timedelta(minutes=1)
+    assert isinstance(observability.judge_arrival({1: NOW, 2: NOW}, 2, since), Verified)
+    assert reason(observability.judge_arrival({1: NOW}, 2, since)) == "no log event of broker 2 has arrived"
+    old = {1: NOW, 2: NOW - timedelta(days=1)}
+    assert "broker 2's newest log event is of" in reason(observability.judge_arrival(old, 2, since))
+
+
+def test_a_secret_in_a_log_is_found_and_not_repeated() -> None:
+    assert isinstance(observability.judge_secrets(["started"], ["hunter22"], True), Verified)
+    found = observability.judge_secrets(["started", "login hunter22 ok"], ["hunter22"], True)
+    assert reason(found) == "event 2 of 2 holds a secret of the environment"
+    assert "hunter22" not in str(found)
+    for messages, secrets, complete in (([], ["hunter22"], True), (["x"], [], True), (["x"], ["hunter22"], False)):
+        with pytest.raises(ProbeError):
+            observability.judge_secrets(messages, secrets, complete)
