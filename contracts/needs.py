@@ -8,9 +8,14 @@ from orchestrator.environment import Environment
 
 _PRESENT: dict[str, tuple[Callable[[Environment], bool], str]] = {
     "listener.scram": (lambda e: "scram" in e.cluster.bootstrap, "the cluster has no SCRAM listener"),
+    "listener.sasl": (
+        lambda e: not e.cluster.bootstrap.keys().isdisjoint(("scram", "iam")),
+        "the cluster has no SASL listener",
+    ),
     "listener.iam": (lambda e: "iam" in e.cluster.bootstrap, "the cluster has no IAM listener"),
     "listener.mtls": (lambda e: "mtls" in e.cluster.bootstrap, "the cluster has no mTLS listener"),
     "listeners": (lambda e: bool(e.cluster.bootstrap), "the cluster has no listener"),
+    "principals": (lambda e: bool(e.principals), "the environment declares no principal"),
     "principal.scram": (
         lambda e: any(p.auth == "scram" for p in e.principals),
         "the environment has no principal that authenticates with SCRAM",

@@ -25,10 +25,14 @@ Expander = Callable[[Environment], Iterable[Contract]]
 MODULES = (
     "contracts.certificates",
     "contracts.listeners",
+    "contracts.ciphers",
     "contracts.authentication",
     "contracts.authorization",
+    "contracts.drift",
     "contracts.bucket",
+    "contracts.bucket_settings",
     "contracts.network",
+    "contracts.network_paths",
     "contracts.tags",
 )
 

@@ -11,6 +11,7 @@ from contracts.wire.connection import BrokerConnection
 T = TypeVar("T")
 
 _PRODUCE, _FETCH, _LIST_OFFSETS, _METADATA, _HEARTBEAT = 0, 1, 2, 3, 12
+_SASL_HANDSHAKE = 17
 _API_VERSIONS, _CREATE_TOPICS, _DELETE_TOPICS, _DELETE_RECORDS = 18, 19, 20, 21
 EARLIEST, LATEST = -2, -1
 
@@ -45,12 +46,14 @@ class TopicMetadata:
     Attributes:
         error: Kafka's code; 29 means that the principal may not describe it.
         leaders: the leading broker's id by partition.
+        replicas: how many replicas each partition has.
         operations: what the broker says that the principal may do (KIP-430); None when it did not say.
     """
 
     name: str
     error: int
     leaders: dict[int, int]
+    replicas: dict[int, int]
     operations: frozenset[str] | None
 
 
@@ -77,6 +80,15 @@ def api_versions(connection: BrokerConnection) -> dict[int, tuple[int, int]]:
     return dict(reader.array(lambda: (reader.int16(), (reader.int16(), reader.int16()))))
 
 
+def sasl_mechanisms(connection: BrokerConnection) -> tuple[int, tuple[str, ...]]:
+    """Ask for a mechanism that does not exist and return (error code, the mechanisms offered instead).
+
+    The connection must not have authenticated; the broker closes it after its answer.
+    """
+    reader = connection.request(_SASL_HANDSHAKE, 1, codec.string("EPHK-PROBE"))
+    return reader.int16(), tuple(reader.array(reader.string))
+
+
 def metadata(connection: BrokerConnection, topics: list[str] | None) -> Metadata:
     """Return brokers and topics (None: every topic that the principal may see), without creating any."""
     names = None if topics is None else [codec.string(name) for name in topics]
@@ -89,18 +101,21 @@ def metadata(connection: BrokerConnection, topics: list[str] | None) -> Metadata
         reader.string()  # rack
         return found
 
-    def partition() -> tuple[int, int]:
+    def partition() -> tuple[int, int, int]:
         reader.int16()
         index, leader = reader.int32(), reader.int32()
         reader.int32()  # leader epoch
-        for _ in ("replicas", "in sync", "offline"):
+        replicas = reader.array(reader.int32)
+        for _ in ("in sync", "offline"):
             reader.array(reader.int32)
-        return index, leader
+        return index, leader, len(replicas)
 
     def topic() -> TopicMetadata:
         error, name = reader.int16(), reader.string()
         reader.int8()  # whether it is internal
-        return TopicMetadata(name, error, dict(reader.array(partition)), operations(reader.int32()))
+        partitions = reader.array(partition)
+        leaders, replicas = {i: leader for i, leader, _ in partitions}, {i: count for i, _, count in partitions}
+        return TopicMetadata(name, error, leaders, replicas, operations(reader.int32()))
 
     brokers = tuple(reader.array(broker))
     reader.string()  # the cluster's id
