@@ -151,10 +151,12 @@ def _bill(subject: Subject) -> Actual | NotBilled:
     from datetime import UTC, datetime
 
     from orchestrator.cost.actual import billed_for
+    from orchestrator.cost.answers import asking
     from orchestrator.target import CloudGoneError, target_named
 
     try:
-        session = target_named(subject.target).session()
+        with asking("AWS STS", "sts:GetCallerIdentity"):
+            session = target_named(subject.target).session()
     except CloudGoneError:
         return NotBilled("the embedded cloud is gone, and it never billed anything")
     return billed_for(session, subject.lease_id, subject.begin, subject.end or datetime.now(UTC))

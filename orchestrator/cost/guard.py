@@ -13,6 +13,7 @@ from orchestrator.errors import EphkError
 from orchestrator.lease import HourlyCost, Lease
 from orchestrator.policy_file import FILE_NAME, ProjectPolicy
 from orchestrator.spec import EnvironmentSpec, format_duration
+from orchestrator.tags import rfc3339
 
 #: An environment is reported once it has used this part of its budget.
 _NEAR = 0.8
@@ -126,6 +127,22 @@ def budget_warning(lease: Lease, now: datetime | None = None) -> str:
         return ""
     share = "over" if span.high > lease.budget_usd else "near"
     return f"{share} its budget: up to {usd(span.high)} of {usd(lease.budget_usd)}"
+
+
+def check_extension(lease: Lease, end: datetime) -> None:
+    """Refuse to let a lease live until `end` when that would cost more than its budget, by the high end.
+
+    Raises:
+        OverBudgetError: with the numbers.
+    """
+    span = lease_cost(lease, end)
+    if span is None or lease.budget_usd is None or span.high <= lease.budget_usd:
+        return
+    raise OverBudgetError(
+        f"{lease.name} would cost up to {usd(span.high)} by {rfc3339(end)}, more than its budget of "
+        f"{usd(lease.budget_usd)}; up to {usd((lease_cost(lease) or span).high)} is used",
+        next_step="Extend it for less, or take it down and bring it up with a larger budget.",
+    )
 
 
 def usd(amount: float) -> str:

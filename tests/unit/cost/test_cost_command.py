@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from orchestrator.cli import main
+from orchestrator.lease import HourlyCost, LeaseState, new_lease
+from orchestrator.ledger import FileLedger
+from orchestrator.tags import Provenance
 
 
 @pytest.fixture
@@ -93,3 +97,47 @@ def test_a_released_embedded_environment_was_billed_nothing(runner: CliRunner, t
     document = json.loads(done.stdout)
     assert document["billed"] is None
     assert "never billed anything" in document["reason"]
+
+
+@pytest.fixture
+def no_credentials(runner: CliRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is signed in: no variables, no files, no metadata service."""
+    for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.delenv(variable, raising=False)
+    for variable in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(variable, str(tmp_path / "absent"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
+@pytest.mark.usefixtures("no_credentials")
+def test_without_credentials_the_way_in_is_told(runner: CliRunner, tmp_path: Path) -> None:
+    lease = {"id": "bcdfghjk", "name": "orders", "target": "aws", "created_at": "2026-03-01T22:00:00Z"}
+    (tmp_path / "receipt.json").write_text(json.dumps({"lease": lease, "issued_at": "2026-03-02T02:00:00Z"}))
+    for arguments in (["--refresh", "--target", "aws"], ["--actual", "receipt.json"]):
+        done = runner.invoke(main, ["cost", *arguments])
+        assert done.exit_code == 1, done.output
+        assert "there are no AWS credentials" in done.output
+        assert "aws sso login" in done.output
+
+
+def test_a_lease_is_not_extended_past_its_budget(runner: CliRunner) -> None:
+    cost = HourlyCost(low=1, high=2)
+    lease = new_lease(
+        name="orders",
+        target="aws",
+        ttl=timedelta(hours=1),
+        provenance=Provenance("ci"),
+        spec={},
+        hourly_cost=cost,
+        budget_usd=10,
+    )
+    ledger = FileLedger()
+    ledger.create(lease)
+    lease = ledger.update(lease.moved_to(LeaseState.PROVISIONING))
+    before = ledger.update(lease.moved_to(LeaseState.READY)).expires_at
+    refused = runner.invoke(main, ["extend", "orders", "--ttl", "6h"])
+    assert refused.exit_code == 1
+    assert "more than its budget of 10.00 USD" in refused.output
+    assert ledger.find("orders").expires_at == before
+    assert runner.invoke(main, ["extend", "orders", "--ttl", "4h"]).exit_code == 0
+    assert ledger.find("orders").expires_at > before

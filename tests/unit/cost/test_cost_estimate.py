@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from orchestrator.cost.estimate import Estimate, estimate, spent
 from orchestrator.cost.prices import PriceTable, UnknownPriceError, packaged
@@ -124,3 +126,27 @@ def test_spent_is_time_by_rate_and_what_is_charged_once(hours: float, low: float
 
 def test_spent_without_charges_once() -> None:
     assert spent(Span(1, 3), NOW, NOW + timedelta(minutes=30)) == Span(0.5, 1.5)
+
+
+@given(
+    zones=st.integers(1, 3),
+    per_zone=st.integers(1, 4),
+    storage=st.integers(1, 16384),
+    hours=st.floats(0.1, 168),
+    auth=st.sampled_from([("iam",), ("iam", "scram"), ("iam", "mtls"), ("scram", "iam", "mtls")]),
+    broker=st.sampled_from(["kafka.t3.small", "kafka.m7g.large", "kafka.m5.24xlarge"]),
+)
+def test_whatever_is_asked_for_low_is_not_above_high_and_more_is_not_cheaper(
+    zones: int, per_zone: int, storage: int, hours: float, auth: tuple[str, ...], broker: str
+) -> None:
+    brokers = {"count": zones * per_zone, "storage_gb": storage, "instance_type": broker}
+    asked = spec(auth=auth, network={"zones": zones}, brokers=brokers)
+    reckoned = of(asked, ttl=timedelta(hours=hours))
+    assert 0 < reckoned.hourly.low <= reckoned.hourly.high
+    assert reckoned.once.low <= reckoned.once.high
+    assert reckoned.total.low <= reckoned.total.high
+    longer = of(asked, ttl=timedelta(hours=hours * 2))
+    assert longer.total.low > reckoned.total.low
+    assert longer.total.high > reckoned.total.high
+    one_more = spec(auth=auth, network={"zones": zones}, brokers={**brokers, "count": zones * (per_zone + 1)})
+    assert of(one_more, ttl=timedelta(hours=hours)).total.low > reckoned.total.low

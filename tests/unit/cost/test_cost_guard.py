@@ -15,6 +15,7 @@ from orchestrator.cost.guard import (
     budget_warning,
     budgets_of,
     check_budget,
+    check_extension,
     cost_document,
     guard,
     lease_cost,
@@ -132,3 +133,12 @@ def test_a_lease_near_its_budget_is_reported(hours: int, says: str) -> None:
     warning = budget_warning(it, it.created_at + timedelta(hours=hours))
     assert warning.startswith(says)
     assert bool(warning) is bool(says)
+
+
+def test_an_extension_has_to_stay_within_the_budget() -> None:
+    it = lease(hourly_cost=HourlyCost(low=1, high=2), budget_usd=10)
+    check_extension(it, it.created_at + timedelta(hours=5))
+    with pytest.raises(OverBudgetError, match=r"up to 12\.00 USD by .*more than its budget of 10\.00 USD"):
+        check_extension(it, it.created_at + timedelta(hours=6))
+    check_extension(lease(budget_usd=1), it.created_at + timedelta(days=6))
+    check_extension(lease(hourly_cost=HourlyCost(low=1, high=2)), it.created_at + timedelta(days=6))
