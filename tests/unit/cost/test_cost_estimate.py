@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.cost.estimate import Estimate, estimate, spent
@@ -128,6 +128,7 @@ def test_spent_without_charges_once() -> None:
     assert spent(Span(1, 3), NOW, NOW + timedelta(minutes=30)) == Span(0.5, 1.5)
 
 
+@settings(deadline=None, max_examples=50)
 @given(
     zones=st.integers(1, 3),
     per_zone=st.integers(1, 4),
