@@ -81,10 +81,15 @@ class Release(_Record):
 
 
 class HourlyCost(_Record):
-    """What the environment is estimated to cost, USD/h; the span is what usage decides."""
+    """What the environment is estimated to cost, USD/h; the span is what usage decides.
+
+    `once_low` and `once_high` are charged however long it lives, USD.
+    """
 
     low: float = Field(ge=0)
     high: float = Field(ge=0)
+    once_low: float = Field(default=0, ge=0)
+    once_high: float = Field(default=0, ge=0)
 
 
 class Lease(_Record):

@@ -10,6 +10,7 @@ import click
 
 from orchestrator.cli.names import the_lease
 from orchestrator.cli.output import example, json_option, print_json, reports_errors
+from orchestrator.cost.guard import check_extension
 from orchestrator.errors import EphkError
 from orchestrator.lease import Lease, LeaseState
 from orchestrator.ledger import FileLedger
@@ -123,7 +124,7 @@ def _environment(lease: Lease) -> dict[str, Any] | None:
 @json_option
 @reports_errors
 def extend_command(name: str | None, ttl: str, as_json: bool) -> None:
-    """Move the end of an environment's lease to TTL from now, never past its maximum."""
+    """Move the end of an environment's lease to TTL from now, never past its maximum nor its budget."""
     ledger = FileLedger()
     lease = the_lease(ledger, name)
     try:
@@ -133,6 +134,7 @@ def extend_command(name: str | None, ttl: str, as_json: bool) -> None:
     if lease.state is not LeaseState.READY:
         raise EphkError(f"environment {lease.name} is {lease.state}; only a ready one can be extended")
     granted = min(wanted, lease.latest_end)
+    check_extension(lease, granted)
     lease = ledger.update(lease.model_copy(update={"expires_at": granted}))
     limited = f" (its maximum, whatever {ttl} from now would be)" if granted < wanted else ""
     if as_json:
