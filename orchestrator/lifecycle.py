@@ -16,6 +16,7 @@ import psutil
 from contracts.model import Result
 from orchestrator import describe, paths, provenance
 from orchestrator.aws import AwsSession
+from orchestrator.cost.guard import Costing, guard
 from orchestrator.environment import Environment
 from orchestrator.errors import EphkError
 from orchestrator.lease import DEFAULT_CREATE_WITHIN, DEFAULT_MAX_LIFETIME, Lease, LeaseState, new_lease
@@ -71,9 +72,12 @@ class Lifecycle:
         """
         policy = load_policy()
         policy.check(request.spec)
+        costing = guard(request.spec, request.target, policy)
+        if costing.note:
+            self.progress.note(costing.note)
         target = target_named(request.target)
         target.prepare(self.progress, request.spec.region)
-        lease = self._request(request, policy)
+        lease = self._request(request, policy, costing)
         try:
             return self._provision(lease, request, target)
         except (Exception, Interrupted) as error:
@@ -89,7 +93,7 @@ class Lifecycle:
                 error.next_step = "Correct the cause and run it again; what this attempt made has been removed."
             raise
 
-    def _request(self, request: UpRequest, policy: ProjectPolicy) -> Lease:
+    def _request(self, request: UpRequest, policy: ProjectPolicy, costing: Costing) -> Lease:
         spec = request.spec
         own = ProcessRecord.of(psutil.Process().pid, "ephk up")
         lease = new_lease(
@@ -101,6 +105,8 @@ class Lifecycle:
             provenance=provenance.detect(cost_center=spec.cost_center),
             spec=spec.model_dump(mode="json"),
             provider=request.provider,
+            hourly_cost=costing.hourly_cost,
+            budget_usd=costing.budget_usd,
             holder={"pid": own.pid, "create_time": own.create_time},
         )
         self.ledger.create(lease)
