@@ -11,10 +11,11 @@ from contracts.credentials import self_signed
 from contracts.listeners import try_tls
 from contracts.model import Failed, Outcome, ProbeError, Verified, Watch
 from contracts.registry import contract
-from contracts.wire import BrokerConnection, SaslRefusedError, Scram, TlsRefusedError, WireError, error_name
+from contracts.wire import BrokerConnection, SaslRefusedError, Scram, TlsRefusedError, WireError, error_name, requests
 from orchestrator.environment import Principal
 
 _SASL_AUTHENTICATION_FAILED = 58
+_UNSUPPORTED_MECHANISM = 33
 #: Alerts that refuse a client for its certificate: TLS 1.3's own, and what TLS 1.2 and older JDKs send.
 _CERTIFICATE_ALERTS = ("CERTIFICATE_REQUIRED", "BAD_CERTIFICATE", "HANDSHAKE_FAILURE")
 _STRANGER_ALERTS = ("UNKNOWN_CA", "CERTIFICATE_UNKNOWN", "BAD_CERTIFICATE")
@@ -173,3 +174,42 @@ def foreign_certificate(access: Access, watch: Watch) -> Outcome:
     pair = self_signed(name)
     alerts = {str(a): _alert(access, a, watch, pair) for a in access.addresses("mtls", watch)}
     return judge_alerts(alerts, _STRANGER_ALERTS, "a self-signed certificate")
+
+
+#: What each SASL listener may offer (Amazon MSK Developer Guide: SASL/SCRAM authentication; IAM access control).
+_MECHANISMS = {"scram": frozenset({"SCRAM-SHA-512"}), "iam": frozenset({"OAUTHBEARER", "AWS_MSK_IAM"})}
+
+
+def judge_mechanisms(offered: Mapping[tuple[str, str], tuple[int, tuple[str, ...]]]) -> Outcome:
+    """Judge what listeners offered instead of a mechanism that does not exist, by (listener, address)."""
+    evidence = {f"{listener} {address}": ", ".join(names) for (listener, address), (_, names) in offered.items()}
+    for (listener, address), (code, names) in offered.items():
+        if code != _UNSUPPORTED_MECHANISM:
+            raise ProbeError(f"{address} answered {error_name(code)} to an unknown mechanism", evidence)
+        if foreign := sorted(set(names) - _MECHANISMS[listener]):
+            return Failed(f"{address} offers {foreign[0]} on the {listener} listener", evidence)
+        if not names:
+            return Failed(f"{address} offers no mechanism on the {listener} listener", evidence)
+    return Verified(evidence)
+
+
+@contract(
+    "auth.mechanisms.least",
+    title="Listeners offer their own mechanism alone",
+    risk="A weaker mechanism (PLAIN, SCRAM-SHA-256) on the same port gives passwords away",
+    statement="The SCRAM listener offers SCRAM-SHA-512 alone, the IAM listener OAUTHBEARER and AWS_MSK_IAM alone",
+    remediation="Set sasl.enabled.mechanisms of each listener",
+    documentation="KIP-43, KIP-103; Amazon MSK Developer Guide, Sign-in credentials authentication",
+    needs=("listener.sasl",),
+)
+def mechanisms(access: Access, watch: Watch) -> Outcome:
+    """Ask every broker for a mechanism that does not exist; it answers with those that do."""
+    offered: dict[tuple[str, str], tuple[int, tuple[str, ...]]] = {}
+    for listener in (name for name in access.environment.cluster.bootstrap if name in _MECHANISMS):
+        for address in access.addresses(listener, watch):
+            watch.waiting(f"the mechanisms of {address}")
+            with BrokerConnection(
+                address.host, address.port, access.context(watch), timeout_s=watch.remaining(ANSWER_S)
+            ) as connection:
+                offered[listener, str(address)] = requests.sasl_mechanisms(connection)
+    return judge_mechanisms(offered)

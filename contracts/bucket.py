@@ -25,7 +25,8 @@ _BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "Restrict
 _REFUSED = ("AccessDenied",)
 
 
-def _bucket(access: Access) -> Bucket:
+def bucket_of(access: Access) -> Bucket:
+    """Return the environment's bucket; raises ProbeError when there is none."""
     bucket = access.environment.bucket
     if bucket is None:
         raise ProbeError("the environment has no bucket")
@@ -35,7 +36,7 @@ def _bucket(access: Access) -> Bucket:
 @contextlib.contextmanager
 def probe_object(access: Access, body: bytes, watch: Watch) -> Iterator[tuple[str, dict[str, Any]]]:
     """Put an object with no encryption header of its own; yield (key, answer) and delete its version."""
-    s3, name = access.client("s3"), _bucket(access).name
+    s3, name = access.client("s3"), bucket_of(access).name
     key = f"ephk-probe/{uuid.uuid4().hex}"
     watch.waiting(f"bucket {name} to take an object")
     answer = s3.put_object(Bucket=name, Key=key, Body=body)
@@ -73,7 +74,7 @@ def judge_encryption(rules: list[Mapping[str, Any]], head: Mapping[str, Any], ke
 )
 def encryption(access: Access, watch: Watch) -> Outcome:
     """Put an object and ask how it is encrypted."""
-    s3, bucket = access.client("s3"), _bucket(access)
+    s3, bucket = access.client("s3"), bucket_of(access)
     watch.waiting("the bucket's default encryption")
     try:
         configuration = s3.get_bucket_encryption(Bucket=bucket.name)["ServerSideEncryptionConfiguration"]
@@ -116,7 +117,7 @@ def judge_public_access(block: Mapping[str, Any], anonymous: Mapping[str, str]) 
 )
 def public_access(access: Access, watch: Watch) -> Outcome:
     """Read the settings, then try as a stranger on an object that exists."""
-    s3, bucket = access.client("s3"), _bucket(access)
+    s3, bucket = access.client("s3"), bucket_of(access)
     watch.waiting("the bucket's public access block")
     try:
         block = s3.get_public_access_block(Bucket=bucket.name)["PublicAccessBlockConfiguration"]
@@ -179,7 +180,7 @@ def judge_tls_only(over_https: str, over_http: str) -> Outcome:
 )
 def tls_only(access: Access, watch: Watch) -> Outcome:
     """Get one object both ways, with the same identity."""
-    bucket = _bucket(access)
+    bucket = bucket_of(access)
     with probe_object(access, b"ephk-probe", watch) as (key, _):
         watch.waiting("the bucket's answer over plain HTTP")
         over_https = _code(lambda: access.client("s3").get_object(Bucket=bucket.name, Key=key)["Body"].read())
@@ -204,7 +205,7 @@ def tls_only(access: Access, watch: Watch) -> Outcome:
 )
 def round_trip(access: Access, watch: Watch) -> Outcome:
     """Put, get, list and delete random bytes."""
-    s3, bucket, body = access.client("s3"), _bucket(access), os.urandom(64 * 1024)
+    s3, bucket, body = access.client("s3"), bucket_of(access), os.urandom(64 * 1024)
     with probe_object(access, body, watch) as (key, answer):
         watch.waiting("the object to come back")
         back = s3.get_object(Bucket=bucket.name, Key=key)["Body"].read()

@@ -12,15 +12,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import KafkaError
-
 from contracts import client_files
 from contracts.access import Access
 from contracts.model import Contract, Failed, Outcome, OutOfReachError, Probe, ProbeError, Verified, Watch
 from contracts.registry import Entry, Expander, Registry
-from contracts.wire import error_name, requests
-from contracts.wire.configs import topic_config
+from contracts.wire import BrokerConnection, WireError, error_name, requests
+from contracts.wire.describe import topic_configs
 from orchestrator.connection import choose_principal
+from orchestrator.environment import Environment, Principal
 from orchestrator.errors import UsageError
 from orchestrator.processes import ProcessRecord, wait_until
 from orchestrator.spec_contracts import CommandSpec, ContractSpec, TopicExpectation
@@ -112,22 +111,18 @@ def fits(value: str, wanted: str) -> bool:
     return number >= limit if bound[1] == ">=" else number <= limit
 
 
-def judge_topic(expected: TopicExpectation, seen: Mapping[str, tuple[int, Mapping[str, str], int]]) -> Outcome:
+def judge_topic(expected: TopicExpectation, seen: Mapping[str, tuple[Mapping[str, str], int]]) -> Outcome:
     """Judge what brokers say of a topic.
 
     Args:
         expected: what was declared.
-        seen: error code, configuration and number of partitions, by broker.
+        seen: configuration and number of partitions, by broker.
 
     Raises:
-        ProbeError: a broker did not answer the question, or the topic has no such configuration.
+        ProbeError: a topic has no such configuration.
     """
-    evidence: dict[str, Any] = {broker: {**config, "partitions": count} for broker, (_, config, count) in seen.items()}
-    for broker, (code, config, count) in seen.items():
-        if code:
-            raise ProbeError(
-                f"{broker} does not tell the configuration of {expected.name}: {error_name(code)}", evidence
-            )
+    evidence: dict[str, Any] = {broker: {**config, "partitions": count} for broker, (config, count) in seen.items()}
+    for broker, (config, count) in seen.items():
         if unknown := [name for name in expected.config if name not in config]:
             raise ProbeError(f"a topic has no configuration {', '.join(unknown)}", evidence)
         if expected.partitions is not None and count != expected.partitions:
@@ -145,25 +140,40 @@ def _topic_probe(expected: TopicExpectation) -> Probe:
             principal = access.operator
         else:
             principal = choose_principal(environment, None)
-        seen: dict[str, tuple[int, Mapping[str, str], int]] = {}
+        seen: dict[str, tuple[Mapping[str, str], int]] = {}
         for number, address in access.brokers(principal, watch).items():
             watch.waiting(f"broker {number} to describe topic {expected.name}")
             connection = access.connection(principal, address, watch)
             found = requests.metadata(connection, [expected.name]).topics[expected.name]
             if found.error:
                 raise ProbeError(f"broker {number} does not describe topic {expected.name}: {error_name(found.error)}")
-            code, config = (
-                topic_config(connection, expected.name, list(expected.config)) if expected.config else (0, {})
-            )
-            if code == KafkaError.TOPIC_AUTHORIZATION_FAILED and "operator" not in environment.roles:
-                raise OutOfReachError(
-                    f"{principal.name} may not read the configuration of {expected.name} (DESCRIBE_CONFIGS), "
-                    "and the environment names no operator who may"
-                )
-            seen[f"broker {number}"] = (code, config, len(found.leaders))
+            seen[f"broker {number}"] = (_config(connection, principal, expected, environment), len(found.leaders))
         return judge_topic(expected, seen)
 
     return probe
+
+
+def _config(
+    connection: BrokerConnection, principal: Principal, expected: TopicExpectation, environment: Environment
+) -> dict[str, str]:
+    """Return what a broker says of the configuration that is asked about.
+
+    Raises:
+        OutOfReachError: nobody whom the environment names may read it.
+        WireError: the broker refused for another reason.
+    """
+    if not expected.config:
+        return {}
+    try:
+        known = topic_configs(connection, [expected.name])[expected.name]
+    except WireError as error:
+        if "TOPIC_AUTHORIZATION_FAILED" in str(error) and "operator" not in environment.roles:
+            raise OutOfReachError(
+                f"{principal.name} may not read the configuration of {expected.name} (DESCRIBE_CONFIGS), "
+                "and the environment names no operator who may"
+            ) from None
+        raise
+    return {name: value for name, value in known.items() if name in expected.config}
 
 
 def _command_probe(spec: CommandSpec) -> Probe:

@@ -1,11 +1,8 @@
-"""A topic that nobody was granted: made by the operator, seen by every broker, deleted when the run is over.
-
-It has one partition led by each broker, so that a probe can ask every broker to do a leader's work.
-"""
+"""A topic that nobody was granted: made by the operator, seen by every broker, deleted when the run is over."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from confluent_kafka import KafkaError
 
@@ -25,19 +22,31 @@ def ensure(access: Access, watch: Watch) -> str:
     Raises:
         ProbeError: the operator may not create it, or a broker does not show it in time.
     """
-    return access.once("probe topic", lambda: _create(access, watch), watch)
+    return access.once("probe topic", lambda: create(access, access.probe_topic_name, watch), watch)
 
 
-def _create(access: Access, watch: Watch) -> str:
-    name, brokers = access.probe_topic_name, access.brokers(access.operator, watch)
+def create(
+    access: Access, name: str, watch: Watch, *, partitions: int = 1, config: Mapping[str, str] | None = None
+) -> str:
+    """Create a topic for the length of the run, wait until every broker shows it, and return its name.
+
+    Raises:
+        ProbeError: the operator may not create it, or a broker does not show it in time.
+    """
+    replicas = min(3, access.environment.cluster.brokers)
     watch.waiting(f"the operator to create topic {name}")
     code, message = requests.create_topic(
-        _controller(access, watch), name, assignment=assignment(list(brokers)), timeout_ms=_TIMEOUT_MS
+        _controller(access, watch),
+        name,
+        partitions=partitions,
+        replicas=replicas,
+        timeout_ms=_TIMEOUT_MS,
+        config=config,
     )
     if code not in (0, _EXISTS):
         raise ProbeError(f"the operator may not create topic {name}: {error_name(code)} {message}".rstrip())
-    access.on_close(lambda: _delete(access))
-    for address in brokers.values():
+    access.on_close(lambda: _delete(access, name))
+    for address in access.brokers(access.operator, watch).values():
         watch.waiting(f"{address} to show topic {name}")
         connection = access.connection(access.operator, address, watch)
         if not wait_until(lambda c=connection: _shown(c, name), deadline_s=watch.remaining()):
@@ -45,18 +54,12 @@ def _create(access: Access, watch: Watch) -> str:
     return name
 
 
-def assignment(brokers: Sequence[int], replicas: int = 3) -> list[list[int]]:
-    """Return, for each broker, a partition that it leads, with the next brokers as its followers."""
-    around = [*brokers, *brokers]
-    return [around[first : first + min(replicas, len(brokers))] for first in range(len(brokers))]
-
-
 def _shown(connection: BrokerConnection, name: str) -> bool:
     return requests.metadata(connection, [name]).topics[name].error != _UNKNOWN
 
 
-def _delete(access: Access) -> None:
-    requests.delete_topic(_controller(access, Watch(ANSWER_S)), access.probe_topic_name, timeout_ms=_TIMEOUT_MS)
+def _delete(access: Access, name: str) -> None:
+    requests.delete_topic(_controller(access, Watch(ANSWER_S)), name, timeout_ms=_TIMEOUT_MS)
 
 
 def _controller(access: Access, watch: Watch) -> BrokerConnection:

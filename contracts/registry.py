@@ -27,11 +27,18 @@ Expander = Callable[[Environment], Iterable[Contract]]
 MODULES = (
     "contracts.certificates",
     "contracts.listeners",
+    "contracts.ciphers",
     "contracts.authentication",
     "contracts.authorization",
-    "contracts.brokers",
+    "contracts.drift",
+    "contracts.clients.delivery",
+    "contracts.clients.transactions",
+    "contracts.clients.groups",
     "contracts.bucket",
+    "contracts.bucket_settings",
     "contracts.network",
+    "contracts.network_paths",
+    "contracts.observability",
     "contracts.tags",
 )
 #: The entry-point group by which an installed package brings contracts of its own.
@@ -53,6 +60,7 @@ class Entry:
     vantage: Vantage
     expand: Expander = field(repr=False)
     not_on: NotOn | None = None
+    module: str = field(default="", repr=False)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the entry as `ephk contracts --json` shows it."""
@@ -83,6 +91,12 @@ class Registry:
         if unknown := set(entry.needs) - needs_module.known():
             raise ValueError(f"contract {entry.id} needs {', '.join(sorted(unknown))}, which nothing defines")
         self._entries[entry.id] = entry
+
+    def arrange(self, modules: Sequence[str]) -> None:
+        """Put entries in the order of their modules: whichever was imported first, the catalogue stays the same."""
+        places = {module: place for place, module in enumerate(modules)}
+        ordered = sorted(self._entries.values(), key=lambda entry: places.get(entry.module, len(places)))
+        self._entries = {entry.id: entry for entry in ordered}
 
     def extended(self) -> Registry:
         """Return a register with the same entries, to which others can be added."""
@@ -132,7 +146,7 @@ class Registry:
             self.add(
                 Entry(
                     id, title, risk, layers, statement, remediation, documentation, needs, vantage,
-                    lambda _environment: (member,), not_on,
+                    lambda _environment: (member,), not_on, probe.__module__,
                 )
             )  # fmt: skip
             return probe
@@ -168,7 +182,8 @@ class Registry:
 
             self.add(
                 Entry(
-                    pattern, title, risk, layers, statement, remediation, documentation, needs, vantage, expand, not_on
+                    pattern, title, risk, layers, statement, remediation, documentation, needs, vantage, expand,
+                    not_on, members.__module__,
                 )
             )  # fmt: skip
             return members
@@ -200,6 +215,7 @@ def load() -> Registry:
     """
     for module in MODULES:
         importlib.import_module(module)
+    REGISTRY.arrange(MODULES)
     for point in sorted(entry_points(group=GROUP), key=lambda found: found.name):
         add_installed(point, REGISTRY)
     return REGISTRY

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -16,10 +16,12 @@ import psutil
 from contracts.model import Result
 from orchestrator import describe, paths, provenance
 from orchestrator.aws import AwsSession
+from orchestrator.cost.guard import Costing, guard
 from orchestrator.environment import Environment
 from orchestrator.errors import EphkError
-from orchestrator.lease import Lease, LeaseState, new_lease
+from orchestrator.lease import DEFAULT_CREATE_WITHIN, DEFAULT_MAX_LIFETIME, Lease, LeaseState, new_lease
 from orchestrator.ledger import FileLedger
+from orchestrator.policy_file import ProjectPolicy, load_policy
 from orchestrator.processes import ProcessRecord
 from orchestrator.progress import Progress
 from orchestrator.reports.report import Report
@@ -34,6 +36,9 @@ if TYPE_CHECKING:  # Pulumi's SDK and the probes are loaded where they are used:
     from orchestrator.engine.stack import EnvironmentStack
 
 ProviderName = Literal["embedded", "official"]
+
+#: How long provisioning may take unless the spec or the project's policy says otherwise.
+_CREATE_WITHIN: dict[TargetName, timedelta] = {"embedded": timedelta(minutes=20), "aws": DEFAULT_CREATE_WITHIN}
 
 
 @dataclass(frozen=True)
@@ -66,15 +71,20 @@ class Lifecycle:
             EphkError: the name is leased, or provisioning failed (with the cause).
             Interrupted: SIGINT or SIGTERM arrived; teardown was attempted.
         """
+        policy = load_policy()
+        policy.check(request.spec)
+        costing = guard(request.spec, request.target, policy)
+        if costing.note:
+            self.progress.note(costing.note)
         target = target_named(request.target)
         target.prepare(self.progress, request.spec.region)
-        lease = self._request(request)
+        lease = self._request(request, policy, costing)
         try:
             return self._provision(lease, request, target)
         except (Exception, Interrupted) as error:
             self.progress.note(f"up did not succeed ({_first_line(error)}); removing what it made")
             try:
-                receipt = self.down(lease.id)
+                receipt = self.down(lease.id, reason="interrupted" if isinstance(error, Interrupted) else "failed")
             except Interrupted:
                 self.progress.note(f"teardown was interrupted; resume with: ephk down {lease.name}")
                 raise
@@ -84,16 +94,20 @@ class Lifecycle:
                 error.next_step = "Correct the cause and run it again; what this attempt made has been removed."
             raise
 
-    def _request(self, request: UpRequest) -> Lease:
+    def _request(self, request: UpRequest, policy: ProjectPolicy, costing: Costing) -> Lease:
         spec = request.spec
         own = ProcessRecord.of(psutil.Process().pid, "ephk up")
         lease = new_lease(
             name=spec.name,
             target=request.target,
             ttl=spec.ttl,
+            create_within=spec.create_deadline or policy.create_deadline or _CREATE_WITHIN[request.target],
+            max_lifetime=min(limit for limit in (spec.max_ttl, policy.max_ttl, DEFAULT_MAX_LIFETIME) if limit),
             provenance=provenance.detect(cost_center=spec.cost_center),
             spec=spec.model_dump(mode="json"),
             provider=request.provider,
+            hourly_cost=costing.hourly_cost,
+            budget_usd=costing.budget_usd,
             holder={"pid": own.pid, "create_time": own.create_time},
         )
         self.ledger.create(lease)
@@ -150,17 +164,21 @@ class Lifecycle:
             declared=lease.spec.get("contracts", ()),
         )
 
-    def down(self, name_or_id: str) -> Receipt:
+    def down(self, name_or_id: str, *, reason: str = "down") -> Receipt:
         """Destroy an environment and prove that it is gone; needs the lease and nothing else.
 
         The lease is forgotten when nothing is left; otherwise it stays, in state `leaking`.
+
+        Args:
+            name_or_id: the lease.
+            reason: why, for the record (see `orchestrator.lease.Release`).
 
         Raises:
             EphkError: there is no such lease.
         """
         begun = time.monotonic()
         lease = self.ledger.find(name_or_id)
-        lease = self.ledger.update(lease.moved_to(LeaseState.RELEASING))
+        lease = self.ledger.update(lease.releasing(reason))
         target = target_of(lease)
         deleted: list[Deleted] = []
         notes: list[str] = []
@@ -234,11 +252,7 @@ def ready_environment(lease: Lease) -> Environment:
 def expired(leases: Sequence[Lease], now: datetime | None = None) -> list[Lease]:
     """Return the leases whose time is over, and those whose release was begun and not finished."""
     moment = now or datetime.now(UTC)
-    return [
-        lease
-        for lease in leases
-        if lease.time_left(moment).total_seconds() <= 0 or lease.state in (LeaseState.RELEASING, LeaseState.LEAKING)
-    ]
+    return [lease for lease in leases if lease.due(moment)]
 
 
 def _first_line(error: BaseException) -> str:

@@ -46,6 +46,18 @@ def parse_ttl(text: object) -> timedelta:
     return ttl
 
 
+def parse_limit(text: object) -> timedelta | None:
+    """Read a positive duration of at most `MAX_TTL`; None stays None.
+
+    Raises:
+        ValueError: not a duration, zero, or longer than `MAX_TTL`.
+    """
+    limit = text if text is None or isinstance(text, timedelta) else parse_duration(text)
+    if limit is not None and not timedelta(0) < limit <= MAX_TTL:
+        raise ValueError(f"must be more than 0s and at most {format_duration(MAX_TTL)}, is {format_duration(limit)}")
+    return limit
+
+
 def _matching(pattern: re.Pattern[str], rule: str) -> Any:
     def check(value: str) -> str:
         if not pattern.fullmatch(value):
@@ -147,12 +159,22 @@ class BucketSpec(_Strict):
 
 
 class EnvironmentSpec(_Strict):
-    """One environment, as asked for. Every field has a default: an empty spec is a working environment."""
+    """One environment, as asked for. Every field has a default: an empty spec is a working environment.
+
+    Attributes:
+        ttl: how long it lives once it is ready.
+        max_ttl: how long it may live once it is ready, extensions included; None takes the longest allowed.
+        create_deadline: how long provisioning may take; None takes 90 minutes on aws, 20 on the embedded target.
+        budget_usd: the most that it may cost over its ttl, by the estimate, USD.
+    """
 
     name: EnvironmentName = "default"
     flavour: Flavour = "msk"
     region: str = Field(default="us-east-1", pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")
     ttl: Annotated[timedelta, BeforeValidator(parse_ttl)] = timedelta(hours=4)
+    max_ttl: Annotated[timedelta | None, BeforeValidator(parse_limit)] = None
+    create_deadline: Annotated[timedelta | None, BeforeValidator(parse_limit)] = None
+    budget_usd: float | None = Field(default=None, gt=0)
     cost_center: str = "none"
     brokers: BrokersSpec = BrokersSpec()
     network: NetworkSpec = NetworkSpec()
@@ -192,6 +214,8 @@ class EnvironmentSpec(_Strict):
                     f"must be a multiple of the {self.network.zones} subnets (network.zones), is {self.brokers.count}",
                 )
             )
+        if self.max_ttl is not None and self.ttl > self.max_ttl:
+            found.append(Problem(("max_ttl",), f"must be at least the ttl of {format_duration(self.ttl)}, is less"))
         found += _duplicates(("auth",), self.auth)
         if "iam" not in self.auth:
             found.append(

@@ -11,12 +11,13 @@ import click
 from orchestrator.adopted import AdoptedStore
 from orchestrator.cli.names import the_lease
 from orchestrator.cli.output import example, json_option, print_json, reports_errors
+from orchestrator.cost.guard import check_extension
 from orchestrator.errors import EphkError
 from orchestrator.lease import Lease, LeaseState
 from orchestrator.ledger import FileLedger
 from orchestrator.lifecycle import session_of
 from orchestrator.reports.console import console, leases_table, span
-from orchestrator.spec import MAX_TTL, format_duration, parse_duration
+from orchestrator.spec import parse_duration
 from orchestrator.tags import rfc3339
 from orchestrator.target import CloudGoneError
 
@@ -128,7 +129,7 @@ def _environment(lease: Lease) -> dict[str, Any] | None:
 @json_option
 @reports_errors
 def extend_command(name: str | None, ttl: str, as_json: bool) -> None:
-    """Move the end of an environment's lease to TTL from now, never past the maximum since its creation."""
+    """Move the end of an environment's lease to TTL from now, never past its maximum nor its budget."""
     ledger = FileLedger()
     lease = the_lease(ledger, name)
     try:
@@ -137,10 +138,10 @@ def extend_command(name: str | None, ttl: str, as_json: bool) -> None:
         raise click.BadParameter(str(error), param_hint="--ttl") from None
     if lease.state is not LeaseState.READY:
         raise EphkError(f"environment {lease.name} is {lease.state}; only a ready one can be extended")
-    latest = lease.created_at + MAX_TTL
-    granted = min(wanted, latest)
+    granted = min(wanted, lease.latest_end)
+    check_extension(lease, granted)
     lease = ledger.update(lease.model_copy(update={"expires_at": granted}))
-    limited = f" (the maximum of {format_duration(MAX_TTL)} since its creation)" if granted < wanted else ""
+    limited = f" (its maximum, whatever {ttl} from now would be)" if granted < wanted else ""
     if as_json:
         print_json({**lease_document(lease), "limited": granted < wanted})
     else:

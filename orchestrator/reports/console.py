@@ -84,6 +84,12 @@ def receipt_lines(receipt: Receipt) -> list[Text]:
             Text(f"  pending: {item.kind} {item.identifier.rsplit('/', 1)[-1]}: {item.pending}")
             for item in inventory.pending
         ]
+    cost = receipt.document()["cost"]
+    if cost is not None:
+        span = f"{cost['estimate']['low']:.2f} to {cost['estimate']['high']:.2f} USD"
+        lines.append(
+            Text(f"  cost: {span}, estimated" + ("" if cost["billed"] else "; on AWS: here nothing is billed"))
+        )
     lines += [Text(f"  note: {note}") for note in receipt.notes]
     return lines
 

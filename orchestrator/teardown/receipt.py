@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from orchestrator.cost.guard import cost_document
 from orchestrator.files import write_private_json
 from orchestrator.lease import Lease
 from orchestrator.tags import rfc3339
@@ -65,6 +66,7 @@ class Receipt:
                 "created_at": rfc3339(self.lease.created_at),
                 "expires_at": rfc3339(self.lease.expires_at),
             },
+            "cost": cost_document(self.lease, self.issued_at),
             "clean": self.clean,
             "issued_at": rfc3339(self.issued_at),
             "duration_s": round(self.duration_s, 2),

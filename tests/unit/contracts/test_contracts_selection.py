@@ -104,6 +104,18 @@ def test_mechanisms_that_serverless_lacks_do_not_apply_there() -> None:
     assert all(name.startswith("auth.") for name in ids)
 
 
+def test_the_catalogues_order_does_not_depend_on_what_was_imported_first() -> None:
+    registry = Registry()
+    for module in ("late", "early", "installed", "late"):
+        probe = lambda _a, _w: Verified()  # noqa: E731 - its module is set below
+        probe.__module__ = module
+        registry.contract(f"{module}.{len(registry.entries())}", **WORDS)(probe)
+    registry.arrange(("early", "late"))
+    assert [entry.id for entry in registry.entries()] == ["early.1", "late.0", "late.3", "installed.2"]
+    order = [entry.module for entry in load().entries()]
+    assert order == sorted(order, key=registry_module.MODULES.index)
+
+
 def point(value: str) -> EntryPoint:
     return EntryPoint(name="shop", value=value, group=GROUP)
 

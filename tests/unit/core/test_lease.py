@@ -4,10 +4,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from orchestrator import tags
 from orchestrator.errors import EphkError
-from orchestrator.lease import Lease, LeaseState, new_lease
+from orchestrator.lease import Keep, Lease, LeaseState, new_lease
 from orchestrator.ledger import FileLedger
 from orchestrator.lifecycle import expired
 
@@ -107,10 +108,45 @@ def test_ids_are_distinct_and_fit_every_name() -> None:
     assert all(len(i) == 8 and i.isalnum() and i == i.lower() for i in ids)
 
 
+def at(state: LeaseState, lease: Lease) -> Lease:
+    for step in (LeaseState.PROVISIONING, LeaseState.READY):
+        lease = lease.moved_to(step)
+        if step is state:
+            break
+    return lease
+
+
 def test_what_is_due_for_the_reaper() -> None:
-    fresh, over = a_lease("a"), a_lease("b", ttl=timedelta(seconds=-1))
-    begun = a_lease("c").moved_to(LeaseState.RELEASING)
+    fresh, begun = a_lease("a"), a_lease("c").releasing("down")
+    over = at(LeaseState.READY, a_lease("b", ttl=timedelta(0)))
     assert expired([fresh, over, begun]) == [over, begun]
+    assert (fresh.due(), over.due(), begun.due()) == ("", "expired", "down")
+
+
+def test_the_ttl_counts_from_ready_and_creation_has_a_deadline_of_its_own() -> None:
+    creating = at(LeaseState.PROVISIONING, a_lease(ttl=timedelta(minutes=5)))
+    after_the_ttl = creating.created_at + timedelta(minutes=89)
+    assert creating.due(after_the_ttl) == ""
+    assert creating.due(after_the_ttl + timedelta(minutes=1)) == "create-deadline"
+    ready = creating.moved_to(LeaseState.READY)
+    assert ready.ready_at is not None
+    assert ready.expires_at == ready.ready_at + timedelta(minutes=5)
+    assert [step.state for step in ready.history] == ["requested", "provisioning", "ready"]
+
+
+def test_a_keep_mark_holds_the_reaper_off_until_its_end_and_a_release_ends_it() -> None:
+    ready = at(LeaseState.READY, a_lease(ttl=timedelta(0)))
+    until = ready.expires_at + timedelta(hours=1)
+    kept = ready.model_copy(update={"keep": Keep(reason="a heap dump is being taken", until=until, by="team orders")})
+    assert kept.due(until - timedelta(seconds=1)) == ""
+    assert kept.due(until) == "expired"
+    assert kept.releasing("down").due(ready.created_at) == "down"
+    with pytest.raises(ValidationError, match="reason"):
+        Keep(reason="", until=until, by="team orders")
+
+
+def test_a_second_release_keeps_the_first_reason() -> None:
+    assert a_lease().releasing("interrupted").releasing("expired").due() == "interrupted"
 
 
 def test_tags_are_complete_and_legal() -> None:
