@@ -129,7 +129,7 @@ class Source(_Frozen):
     finished_at: str
     complete: bool
     tool: str = ""
-    cost: str = "not recorded"
+    cost: str = ""
 
 
 class Change(_Frozen):

@@ -15,6 +15,8 @@ from orchestrator.errors import UsageError
 from orchestrator.reports.model import ReportDocument
 from orchestrator.reports.scorecard.model import Source
 
+_NO_COST = "not recorded: there is no receipt.json beside the report"
+
 
 @dataclass(frozen=True)
 class Sourced:
@@ -44,7 +46,7 @@ def read_reports(directories: Iterable[Path]) -> list[Sourced]:
         if not isinstance(document, dict) or document.get("schema") != 1:
             raise UsageError(f"{path} is not a report of schema 1")
         try:
-            found.append(sourced(document, str(path), hashlib.sha256(data).hexdigest()))
+            found.append(sourced(document, str(path), hashlib.sha256(data).hexdigest(), cost_beside(path)))
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
@@ -52,8 +54,14 @@ def read_reports(directories: Iterable[Path]) -> list[Sourced]:
     return found
 
 
-def sourced(document: dict[str, Any], path: str, sha256: str = "") -> Sourced:
+def sourced(document: dict[str, Any], path: str, sha256: str = "", cost: str = _NO_COST) -> Sourced:
     """Return a report's document with its source.
+
+    Args:
+        document: `report.json`.
+        path: where it came from.
+        sha256: its digest; empty when it was not read from a file.
+        cost: what its environment costs, in words.
 
     Raises:
         pydantic.ValidationError: it is not a report of schema 1.
@@ -79,13 +87,18 @@ def sourced(document: dict[str, Any], path: str, sha256: str = "") -> Sourced:
             finished_at=summary.finished_at,
             complete=summary.complete,
             tool=" ".join(report.tool.values()),
-            cost=_cost(document.get("cost")),
+            cost=cost,
         ),
     )
 
 
-def _cost(cost: Any) -> str:
-    """Return what a report says of its cost (`{"usd", "hours"}`), or that it says nothing."""
-    if isinstance(cost, dict) and isinstance(cost.get("usd"), int | float):
-        return f"{cost['usd']:.2f} USD"
-    return "not recorded"
+def cost_beside(report: Path) -> str:
+    """Return what the receipt beside a report says of the environment's cost, or that nothing does."""
+    try:
+        cost = json.loads((report.parent / "receipt.json").read_text())["cost"]
+        low, high = float(cost["estimate"]["low"]), float(cost["estimate"]["high"])
+        billed, currency = bool(cost["billed"]), str(cost["currency"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return _NO_COST
+    where = "" if billed else "; on AWS: on the embedded target nothing is billed"
+    return f"{low:.2f} to {high:.2f} {currency}, estimated{where}"

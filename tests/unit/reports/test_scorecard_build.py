@@ -177,3 +177,28 @@ def test_a_report_that_was_read_is_named_with_its_digest(tmp_path: Path) -> None
     (found,) = read_reports([tmp_path])
     assert found.source.path == str(tmp_path / "report.json")
     assert len(found.source.sha256) == 64
+
+
+@pytest.mark.parametrize(
+    ("receipt", "says"),
+    [
+        (None, "not recorded"),
+        ("{", "not recorded"),
+        ({"cost": None}, "not recorded"),
+        (
+            {"cost": {"currency": "USD", "estimate": {"low": 0.8042, "high": 4.5588}, "billed": False}},
+            "0.80 to 4.56 USD, estimated; on AWS: on the embedded target nothing is billed",
+        ),
+        (
+            {"cost": {"currency": "USD", "estimate": {"low": 1, "high": 2}, "billed": True}},
+            "1.00 to 2.00 USD, estimated",
+        ),
+    ],
+)
+def test_the_cost_is_the_receipts(tmp_path: Path, receipt: Any, says: str) -> None:
+    (tmp_path / "report.json").write_text(json.dumps(document(GOOD).as_dict()))
+    if receipt is not None:
+        (tmp_path / "receipt.json").write_text(receipt if isinstance(receipt, str) else json.dumps(receipt))
+    (found,) = read_reports([tmp_path])
+    assert found.source.cost.startswith(says)
+    assert found.source.cost == says or says == "not recorded"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ def test_an_interruption_leaves_every_rendering_of_what_was_known(
         on_result(GOOD)
         monkeypatch.setattr(report_module, "_RENDERING_SHARE", 1e-9)  # from here on rendering lags behind
         on_result(BAD)
-        raise Interrupted
+        raise Interrupted(signal.SIGINT)
 
     monkeypatch.setattr(verification.runner, "run", run)
     with pytest.raises(Interrupted):
