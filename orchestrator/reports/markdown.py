@@ -39,6 +39,7 @@ def code(text: str) -> str:
 def render(document: ReportDocument) -> str:
     """Return the comment, cut below GitHub's limit with a pointer to the whole report."""
     subject, summary = document.environment, document.summary
+    plural = "" if subject.brokers == 1 else "s"
     lines = [marker(subject.name), f"### {_headline(document)}", "", _counts(document), ""]
     lines += _problems("Failed", document.with_status("failed"))
     lines += _problems("Could not be run", document.with_status("error"))
@@ -51,7 +52,7 @@ def render(document: ReportDocument) -> str:
     lines += _inapplicable(document)
     lines += [
         f"<sub>{escape(subject.name)} (lease {code(subject.lease)}), {escape(subject.flavour)} on "
-        f"{escape(subject.target)}, Kafka {escape(subject.kafka_version)}, {subject.brokers} brokers, commit "
+        f"{escape(subject.target)}, Kafka {escape(subject.kafka_version)}, {subject.brokers} broker{plural}, commit "
         f"{code(subject.commit[:12])}, {summary.finished_at}</sub>",
         "",
     ]

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 from junitparser import JUnitXml
+from markdown_it import MarkdownIt
 
 from orchestrator.reports import html, junit, markdown, sarif
 from orchestrator.reports.model import NotApplicable
@@ -105,6 +106,18 @@ def test_what_a_broker_says_stays_text() -> None:
     assert "@team" not in row
     ElementTree.fromstring(junit.render(report).encode())  # noqa: S314 - our own
     json.loads(json.dumps(sarif.document(report)))
+
+
+def test_the_comment_is_tables_when_markdown_is_read() -> None:
+    page = MarkdownIt("commonmark").enable("table").render(markdown.render(document(SPITEFUL, *ALL)))
+    assert page.count("<table>") == 4
+    assert page.count("<details>") == page.count("</details>") == 2
+    body = page.split("-->", 1)[1]
+    cells = [row.count("<td>") for row in body.split("<tr>") if "<td>" in row]
+    assert sorted(cells) == [2, 2, 4, 4, 4]
+    assert "<script>" not in body
+    assert "<b>" not in body
+    assert "<a " not in body
 
 
 @pytest.mark.parametrize("count", [0, 5, 500])
