@@ -9,7 +9,7 @@ WORKERS ?= 2
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench docs clean
+.PHONY: help setup demo test lint format resilience bench docs clean
 
 help:  ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,10 @@ lint: $(STAMP)  ## Ruff (with docstring rules), formatting, mypy --strict
 format: $(STAMP)  ## Let ruff fix and format
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+resilience: setup  ## The production layer: reboot, kill and move brokers under load (two minutes)
+	@$(BIN)/ephk up --name resilience
+	@$(BIN)/ephk verify resilience --layer production; status=$$?; $(BIN)/ephk down resilience && exit $$status
 
 bench: setup  ## Compare ephk with bare brokers, in one run
 	@$(BIN)/python -m tests.bench
