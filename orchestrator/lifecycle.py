@@ -27,6 +27,7 @@ from orchestrator.reports.report import Report
 from orchestrator.signals import Interrupted, interruptible
 from orchestrator.spec import EnvironmentSpec
 from orchestrator.target import Target, TargetName, target_named
+from orchestrator.teardown.reaper_process import ensure_reaper
 from orchestrator.teardown.receipt import Receipt
 from orchestrator.teardown.way import Teardown
 
@@ -104,6 +105,7 @@ class Lifecycle:
             holder={"pid": own.pid, "create_time": own.create_time},
         )
         self.ledger.create(lease)
+        ensure_reaper()  # from here on something else than this process ends what this process begins
         self.progress.note(f"lease {lease.id} for {lease.name}: take it down with 'ephk down {lease.name}'")
         return lease
 
