@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 
 import psutil
+import pytest
 
 from orchestrator.processes import wait_until
 from tests.embedded.conftest import World
@@ -43,7 +44,10 @@ def test_an_up_that_is_killed_leaves_nothing_once_its_process_is_gone(world: Wor
     assert wait_until(lambda: gone(world), deadline_s=90), processes_of(world)
 
 
-def test_a_killed_cloud_and_reaper_are_cleaned_up_by_the_next_command(world: World) -> None:
+def test_a_killed_cloud_and_reaper_are_cleaned_up_by_the_next_command(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EPHK_CLOUD_GONE_S", "1")
     world.must("up", small_spec(world))
     cloud = world.must("cloud", "status", "--json").json()["pid"]
     lease = world.must("list", "--json").json()["leases"][0]
