@@ -17,8 +17,8 @@ from orchestrator.cli.output import example, json_option, print_json, reports_er
 from orchestrator.engine.pulumi_cli import find_cli
 from orchestrator.errors import EphkError, ExitCode
 from orchestrator.ledger import FileLedger
-from orchestrator.lifecycle import expired
 from orchestrator.target import cloud_status, kafka_runtime_report
+from orchestrator.teardown.due import due_leases
 
 #: What the caches and three brokers need together, bytes.
 _WANTED_DISK = 2 * 1024**3
@@ -110,9 +110,9 @@ def _leases() -> Finding:
         return Finding(
             "leases", "problem", f"cannot be read: {broken[0]}", "Look at the file; 'ephk cloud stop' ends its brokers."
         )
-    due = expired(leases)
+    due = due_leases(leases)
     if due:
-        names = ", ".join(lease.name for lease in due)
+        names = ", ".join(one.lease.name for one in due)
         return Finding("leases", "problem", f"{len(leases)}, to be taken down: {names}", "ephk reap")
     return Finding("leases", "ok", f"{len(leases)}")
 

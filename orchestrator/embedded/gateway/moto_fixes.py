@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from orchestrator.embedded.gateway.moto_refusals import refuse_in_ec2, refuse_in_iam
+
 
 def _s3() -> None:
     """Leave bucket policies to the gateway.
@@ -52,7 +54,7 @@ def misunderstands(service: str, operation: str) -> bool:
     return service == "s3" and _S3_MISUNDERSTOOD.fullmatch(operation) is not None
 
 
-_FIXES: dict[str, Callable[[], None]] = {"s3": _s3}
+_FIXES: dict[str, Callable[[], None]] = {"s3": _s3, "ec2": refuse_in_ec2, "iam": refuse_in_iam}
 _applied: set[str] = set()
 
 
