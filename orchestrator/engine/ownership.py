@@ -21,13 +21,16 @@ from typing import Any
 
 import psutil
 
-from orchestrator.engine.sessions import STOP_S, end_session
+from orchestrator.engine.sessions import STOP_S, end_session, session_members
 from orchestrator.errors import EphkError
 from orchestrator.files import read_json, write_private_json
 from orchestrator.processes import ProcessRecord, wait_until
 
 #: Seconds by which clocks of the kernel and of the lock's writer may differ.
 _CLOCK_S = 2.0
+#: Seconds that a command gets to stop after it was asked to: it ends itself by force before that.
+_OWNER_S = 10.0
+_PLUGINS_S = 3.0
 
 
 @dataclass(frozen=True)
@@ -65,23 +68,37 @@ class CliRecord:
         write_private_json(path, {**asdict(self.cli), "owner": asdict(self.owner)})
 
 
-def take_over(record: Path) -> bool:
+def take_over(record: Path, *, stop_owner: bool = False) -> bool:
     """End a CLI whose owner is gone, so that the stack is free.
 
     It is asked first: an engine that stops in good order writes down the ids of what it was making, and destroy finds
     it. What was under way when an engine is killed is known by name only.
 
+    Args:
+        record: where the CLI is written down.
+        stop_owner: ask a command that still works on the stack to stop, as Ctrl-C does: right for whoever has claimed
+            the lease to take it down, and for nobody else.
+
     Returns:
         True when there was one.
 
     Raises:
-        EphkError: its owner still works on the stack.
+        EphkError: its owner still works on the stack, or does not stop.
     """
     found = CliRecord.load(record)
-    if found is None or not found.cli.alive():
+    if found is None:
         record.unlink(missing_ok=True)
         return False
-    if found.owner.alive() and found.owner.pid != os.getpid():
+    if stop_owner and found.cli.alive() and _works(found.owner):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(found.owner.pid, signal.SIGINT)
+        wait_until(lambda: not found.owner.alive(), deadline_s=_OWNER_S)
+    if not found.cli.alive():
+        # Plugins of an engine that was killed notice it within a second; a call of theirs may be under way until then.
+        wait_until(lambda: not session_members(found.cli.pid), deadline_s=_PLUGINS_S)
+        record.unlink(missing_ok=True)
+        return False
+    if _works(found.owner):
         since = datetime.fromtimestamp(found.cli.create_time, UTC)
         raise EphkError(
             f"another command works on this environment: process {found.owner.pid} runs '{found.cli.role}' since "
@@ -94,6 +111,10 @@ def take_over(record: Path) -> bool:
     end_session(found.cli.pid)
     record.unlink(missing_ok=True)
     return True
+
+
+def _works(owner: ProcessRecord) -> bool:
+    return owner.alive() and owner.pid != os.getpid()
 
 
 @dataclass(frozen=True)

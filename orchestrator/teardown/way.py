@@ -168,9 +168,9 @@ class Teardown:
         """End a Pulumi that outlived the command that started it; recorded in the lease's own directory."""
         record = paths.lease_dir(lease.id) / "pulumi" / "cli.json"
         if record.exists():
-            from orchestrator.engine.runner import end_recorded
+            from orchestrator.engine.ownership import take_over
 
-            end_recorded(record)
+            take_over(record, stop_owner=True)
 
     def _destroy(self, job: _Job, session: AwsSession) -> None:
         """Let Pulumi destroy what its state knows; its failure is a note, since the inventory is what decides."""
