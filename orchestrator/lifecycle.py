@@ -32,6 +32,7 @@ from orchestrator.teardown.receipt import Receipt
 from orchestrator.teardown.way import Teardown
 
 if TYPE_CHECKING:  # Pulumi's SDK and the probes are loaded where they are used: most commands need neither
+    from orchestrator.engine.events import Done
     from orchestrator.engine.stack import EnvironmentStack
 
 ProviderName = Literal["embedded", "official"]
@@ -115,13 +116,22 @@ class Lifecycle:
         stack = stack_of(lease)
         session = self._start(target, stack)
         from orchestrator.operator_admin import OperatorAdmin
+        from orchestrator.readback import read_back
 
         inputs = describe.stack_inputs(lease, spec, session, target.zones(session, spec.network.zones))
         with OperatorAdmin(lease, spec, session, target) as operator:
-            outputs = stack.up(inputs, target.plugin_environment(session), self.progress, on_done=operator.notice)
+            applied: list[Done] = []
+
+            def notice(done: Done) -> None:
+                applied.append(done)
+                operator.notice(done)
+
+            outputs = stack.up(inputs, target.plugin_environment(session), self.progress, on_done=notice)
             environment = describe.describe_environment(lease, spec, outputs, session, target)
-            with self.progress.step("topics and ACLs"):
+            with self.progress.step("topics and ACLs; reading back"), ThreadPoolExecutor(max_workers=1) as beside:
+                compared = beside.submit(read_back, session, applied)
                 operator.finish(environment)
+                compared.result()
         return self.ledger.update(lease.moved_to(LeaseState.READY, environment=environment, holder=None))
 
     def _start(self, target: Target, stack: EnvironmentStack) -> AwsSession:

@@ -10,7 +10,7 @@ Command = Literal["up", "verify", "down"]
 Victim = Literal["cli", "pulumi", "plugin", "reaper"]
 
 #: Seconds over which the moments of the kill are spread: a little more than the command takes on an idle machine.
-SPAN_S: dict[Command, float] = {"up": 11.0, "verify": 8.0, "down": 5.0}
+SPAN_S: dict[Command, float] = {"up": 9.0, "verify": 6.0, "down": 4.0}
 #: Of ten runs: `up` has the most to leave behind.
 _COMMANDS: tuple[Command, ...] = ("up", "up", "up", "up", "up", "up", "down", "down", "down", "verify")
 _VICTIMS: dict[Command, tuple[Victim, ...]] = {
