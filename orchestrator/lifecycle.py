@@ -28,6 +28,7 @@ from orchestrator.reports.report import Report
 from orchestrator.signals import Interrupted, interruptible
 from orchestrator.spec import EnvironmentSpec
 from orchestrator.target import Target, TargetName, target_named
+from orchestrator.teardown.reaper_process import ensure_reaper
 from orchestrator.teardown.receipt import Receipt
 from orchestrator.teardown.way import Teardown
 
@@ -79,6 +80,7 @@ class Lifecycle:
         lease = self._new_lease(request, policy)
         with handed_over_on_interrupt(self.ledger, lease, self.progress):
             self.ledger.create(lease)
+            ensure_reaper()  # from here on something else than this process ends what this process begins
             self.progress.note(f"lease {lease.id} for {lease.name}: take it down with 'ephk down {lease.name}'")
             try:
                 return self._provision(lease, request, target)

@@ -25,6 +25,7 @@ from orchestrator.engine.sessions import STOP_S, end_session, session_members
 from orchestrator.errors import EphkError
 from orchestrator.files import read_json, write_private_json
 from orchestrator.processes import ProcessRecord, wait_until
+from orchestrator.signals import EXIT_WITHIN_S
 
 #: Seconds by which clocks of the kernel and of the lock's writer may differ.
 _CLOCK_S = 2.0
@@ -89,7 +90,8 @@ def take_over(record: Path, *, stop_owner: bool = False) -> bool:
     if found is None:
         record.unlink(missing_ok=True)
         return False
-    if stop_owner and found.cli.alive() and _works(found.owner):
+    # One that was interrupted already is on its way out, and a second signal would end it by force.
+    if stop_owner and not wait_until(lambda: not (found.cli.alive() and _works(found.owner)), deadline_s=EXIT_WITHIN_S):
         with contextlib.suppress(ProcessLookupError):
             os.kill(found.owner.pid, signal.SIGINT)
         wait_until(lambda: not found.owner.alive(), deadline_s=_OWNER_S)

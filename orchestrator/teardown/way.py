@@ -6,6 +6,7 @@ leases that go at once.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import defaultdict
@@ -21,7 +22,7 @@ from orchestrator.lease_access import session_of, stack_of
 from orchestrator.ledger import Ledger
 from orchestrator.progress import Progress
 from orchestrator.target import CloudGoneError, target_named, target_of
-from orchestrator.teardown.claim import claim
+from orchestrator.teardown.claim import ClaimedError, claim
 from orchestrator.teardown.direct import Kept, Outcome, delete_directly
 from orchestrator.teardown.found import Inventory
 from orchestrator.teardown.inventory import Sweep, sweep
@@ -35,6 +36,8 @@ PATIENCE_S = {"embedded": 60.0, "aws": 5400.0}
 _SETTLE_S = {"embedded": 3.0, "aws": 60.0}
 #: Seconds after which a request that was sent has had its effect, if it has any.
 _LATE_S = {"embedded": 2.0, "aws": 60.0}
+#: Seconds beyond its patience that another process gets for its teardown.
+_OTHERS_MARGIN_S = 60.0
 #: Leases whose resources are deleted side by side.
 _SIDE_BY_SIDE = 8
 #: Leases of one round: what a round has found is in memory until its receipts are written.
@@ -77,16 +80,35 @@ class Teardown:
         self._cancelled = threading.Event()
 
     def take_down(self, lease: Lease, reason: str) -> Receipt:
-        """Take one lease down.
+        """Take one lease down; when another process does it already, wait for that and look at what it left.
 
         Raises:
-            ClaimedError: another process is doing it.
-            EphkError: the lease is gone from the ledger.
+            ClaimedError: the other process did not end in time.
         """
-        claimed = claim(self._ledger, lease, reason)
-        if claimed is None:
-            raise EphkError(f"lease {lease.name} ({lease.id}) is gone: another process has taken it down")
-        return self._round([claimed])[0]
+        try:
+            claimed = claim(self._ledger, lease, reason)
+        except ClaimedError as error:
+            self._progress.note(f"{error.message}; waiting for it")
+            claimed = self._after_the_other(lease, reason)
+        return self._round([claimed])[0] if claimed is not None else self._proved(lease)
+
+    def _after_the_other(self, lease: Lease, reason: str) -> Lease | None:
+        """Claim a lease once whoever is at it has ended; None when nothing of it is left in the ledger."""
+        patience_s = PATIENCE_S[lease.target] if self._patience_s is None else self._patience_s
+        end = time.monotonic() + patience_s + _OTHERS_MARGIN_S
+        while True:
+            try:
+                return claim(self._ledger, lease, reason)
+            except ClaimedError:
+                if time.monotonic() >= end or self._cancelled.wait(0.5):
+                    raise
+
+    def _proved(self, lease: Lease) -> Receipt:
+        """Return a receipt for a lease that another process took down: what is left, asked anew."""
+        job = _Job(lease, notes=["another process took it down at the same time; its own receipt says what it deleted"])
+        with contextlib.suppress(CloudGoneError):
+            job.inventory = sweep(session_of(lease), [lease.id]).of(lease.id)
+        return job.receipt()
 
     def take_down_all(self, wanted: Sequence[tuple[Lease, str]]) -> tuple[list[Receipt], list[tuple[Lease, str]]]:
         """Take many leases down together.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from orchestrator.aws import AwsSession
-from orchestrator.teardown.deleters.model import Deleter, Work, found_or_none, tag_map
+from orchestrator.teardown.deleters.model import Deleter, Work, found_or_none, short, tag_map
 from orchestrator.teardown.found import Found
 
 #: The shortest waiting period of KMS (ScheduleKeyDeletion) and the shortest restoration period of ACM-PCA
@@ -36,7 +36,9 @@ def _schedule_key(work: Work, item: Found) -> None:
     """Schedule the deletion with the shortest waiting period; the inventory then shows the key as pending."""
     kms = work.client("kms")
     if kms.describe_key(KeyId=item.identifier)["KeyMetadata"]["KeyState"] != "PendingDeletion":
-        work.retrying(lambda: kms.schedule_key_deletion(KeyId=item.identifier, PendingWindowInDays=_SHORTEST_DAYS))
+        work.retrying(
+            lambda: kms.schedule_key_deletion(KeyId=short(item.identifier), PendingWindowInDays=_SHORTEST_DAYS)
+        )
 
 
 def _alias_marks(session: AwsSession, item: Found) -> Mapping[str, str]:
