@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -20,8 +21,9 @@ from orchestrator.processes import wait_until
 from tests.chaos.plan import Run, plan
 from tests.chaos.world import ChaosWorld
 
-#: How often the reaper may be called for one run; on a real machine it comes back every few seconds for ever.
-_REAPS = 3
+#: Seconds for the reaper, which comes back after 5, 10, 20 seconds to what it could not remove.
+_REAPER_S = 120.0
+_COMMAND_S = 150.0
 #: Seconds for what the cloud takes away by itself (clusters in DELETING, interfaces that linger).
 _CLOUD_S = 20.0
 
@@ -60,39 +62,27 @@ def perform(world: ChaosWorld, run: Run) -> tuple[bool, list[str]]:
         "down": ("down", name),
     }[run.command]
     command = world.start(*arguments, log=log)
-    killed = False
-    if run.victim == "reaper":
-        # The command is killed half-way, too: otherwise there is nothing for the reaper to do.
-        wait_until(lambda: command.poll() is not None, deadline_s=3 * run.moment_s)
-        world.kill("cli", command)
-    else:
-        killed = _kill_at(world, run, command)
-    wait_until(lambda: command.poll() is not None, deadline_s=120)
+    killed = _kill_at(world, run, command)
+    wait_until(lambda: command.poll() is not None, deadline_s=_COMMAND_S)
     command.wait(1)
     world.expire()
     if run.victim == "reaper":
-        reaper = world.start("reap", log=log)
-        killed = _kill_at(world, run, reaper)
-        reaper.wait(120)
+        wait_until(lambda: not world.leases(), deadline_s=run.reaper_after_s)
+        killed = world.kill("reaper", command)
+    # Nobody does anything from here on but the reaper's own process, which the cloud starts again when it is killed.
+    wait_until(lambda: not world.leases(), deadline_s=_REAPER_S, poll_s=0.2)
     world.quiet()
-    for _ in range(_REAPS):
-        world.run("reap", log=log)
-        if not world.leases():
-            break
     return killed, _wrong(world)
 
 
-def _kill_at(world: ChaosWorld, run: Run, process: object) -> bool:
-    moment = time.monotonic() + run.moment_s
-    wait_until(lambda: process.poll() is not None, deadline_s=run.moment_s)  # type: ignore[attr-defined]
-    remaining = moment - time.monotonic()
-    if remaining > 0:
+def _kill_at(world: ChaosWorld, run: Run, command: subprocess.Popen[bytes]) -> bool:
+    """Kill the victim (for the reaper: the command, so that it has work) at the run's moment."""
+    victim = "cli" if run.victim == "reaper" else run.victim
+    if wait_until(lambda: command.poll() is not None, deadline_s=run.moment_s):
         return False  # it was done before
     # An engine or a plugin that has not begun yet is waited for, so that the kill finds one.
-    return wait_until(
-        lambda: world.kill(run.victim, process) or process.poll() is not None,  # type: ignore[arg-type, attr-defined]
-        deadline_s=20,
-    )
+    wait_until(lambda: world.kill(victim, command) or command.poll() is not None, deadline_s=_COMMAND_S)
+    return command.poll() in (None, -9) or victim != "cli"
 
 
 def _wrong(world: ChaosWorld) -> list[str]:

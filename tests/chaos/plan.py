@@ -11,6 +11,8 @@ Victim = Literal["cli", "pulumi", "plugin", "reaper"]
 
 #: Seconds over which the moments of the kill are spread: a little more than the command takes on an idle machine.
 SPAN_S: dict[Command, float] = {"up": 9.0, "verify": 6.0, "down": 4.0}
+#: Seconds that the reaper takes from the death of a command to an empty cloud, likewise.
+_REAPER_S = 5.0
 #: Of ten runs: `up` has the most to leave behind.
 _COMMANDS: tuple[Command, ...] = ("up", "up", "up", "up", "up", "up", "down", "down", "down", "verify")
 _VICTIMS: dict[Command, tuple[Victim, ...]] = {
@@ -49,7 +51,9 @@ class Run:
         seed: makes this very run again.
         command: what is interrupted.
         victim: who is killed.
-        moment_s: seconds after the command's (for the reaper: the reaper's) beginning.
+        moment_s: seconds after the command's beginning; when the reaper is the victim, the command is killed then, so
+            that there is something to reap.
+        reaper_after_s: seconds after that until the reaper is killed in the middle of its work.
         rules: the scenario's rules while it runs.
         msk: how the cluster behaves.
     """
@@ -59,6 +63,7 @@ class Run:
     command: Command
     victim: Victim
     moment_s: float
+    reaper_after_s: float
     rules: tuple[dict[str, Any], ...]
     msk: dict[str, float] = field(default_factory=dict)
 
@@ -66,7 +71,9 @@ class Run:
         """Say what happens, in one line."""
         faults = ", ".join(_name(rule) for rule in self.rules) or "no faults"
         slow = f", {self.msk}" if self.msk else ""
-        return f"{self.command}: {self.victim} killed after {self.moment_s:.1f} s; {faults}{slow}"
+        also = f", cli before it by {self.reaper_after_s:.1f} s" if self.victim == "reaper" else ""
+        after_s = self.moment_s + (self.reaper_after_s if also else 0.0)
+        return f"{self.command}: {self.victim} killed after {after_s:.1f} s{also}; {faults}{slow}"
 
     def scenario(self) -> dict[str, Any]:
         """Return the scenario file's document."""
@@ -85,9 +92,9 @@ def plan(seed: int, number: int) -> Run:
     command = _COMMANDS[number * 7 % len(_COMMANDS)]
     victims = _VICTIMS[command]
     victim = victims[(number + number // len(victims)) % len(victims)]
-    span = SPAN_S["down"] if victim == "reaper" else SPAN_S[command]
     rules = []
     for rule in draw.sample(_FAULTS, k=draw.choice((0, 1, 1, 2, 3))):
         rules.append({**rule, "after": draw.randrange(12), "times": draw.choice((1, 1, 2, 3))})
     msk = draw.choice(({}, {}, {}, {"create_s": 6.0}, {"delete_s": 1.5}, {"eni_lingers_s": 2.0}))
-    return Run(number, own, command, victim, draw.uniform(0.2, span), tuple(rules), dict(msk))
+    moment_s, reaper_after_s = draw.uniform(0.2, SPAN_S[command]), draw.uniform(0.2, _REAPER_S)
+    return Run(number, own, command, victim, moment_s, reaper_after_s, tuple(rules), dict(msk))

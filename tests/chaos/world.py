@@ -122,12 +122,14 @@ class ChaosWorld:
 
     def expire(self) -> None:
         """Let every lease's time be over, as if it had passed."""
+        from orchestrator.errors import EphkError
         from orchestrator.ledger import FileLedger
 
         ledger = FileLedger(self.state / "leases")
         past = datetime.now(UTC) - timedelta(seconds=1)
         for lease in ledger.leases():
-            ledger.update(lease.model_copy(update={"expires_at": past, "create_deadline": past}))
+            with contextlib.suppress(EphkError):  # the reaper is at it already
+                ledger.update(lease.model_copy(update={"expires_at": past, "create_deadline": past}))
 
     def leases(self) -> list[Path]:
         """Return the records of leases that exist."""
@@ -137,16 +139,15 @@ class ChaosWorld:
 
     def kill(self, victim: Victim, command: subprocess.Popen[bytes]) -> bool:
         """Kill a victim with SIGKILL; returns False when there is none (it has not begun, or it is done)."""
-        if victim in ("cli", "reaper"):
+        if victim == "cli":
             if command.poll() is not None:
                 return False
             command.kill()
             return True
-        wanted = "pulumi-resource-aws" if victim == "plugin" else "pulumi"
         killed = False
         for process in self._processes():
             with contextlib.suppress(psutil.NoSuchProcess):
-                if _is(process, wanted):
+                if _is(process, victim):
                     os.kill(process.pid, signal.SIGKILL)
                     killed = True
         return killed
@@ -165,7 +166,7 @@ class ChaosWorld:
         found = []
         for process in self._processes():
             with contextlib.suppress(psutil.NoSuchProcess):
-                if _is(process, "pulumi") or _is(process, "pulumi-resource-aws"):
+                if _is(process, "pulumi") or _is(process, "plugin"):
                     found.append(process.pid)
         return found
 
@@ -182,8 +183,9 @@ class ChaosWorld:
         return wait_until(lambda: not self.brokers() and not self.engines(), deadline_s=deadline_s, poll_s=0.2)
 
 
-def _is(process: psutil.Process, name: str) -> bool:
+def _is(process: psutil.Process, victim: Victim) -> bool:
     command = process.cmdline()
-    if name == "pulumi":
+    if victim == "pulumi":
         return bool(command) and Path(command[0]).name == "pulumi"
-    return "orchestrator.embedded.provider" in command
+    # The reaper's workers are meant, too.
+    return ("orchestrator.embedded.provider" if victim == "plugin" else "orchestrator.teardown.reaper") in command
