@@ -78,6 +78,8 @@ def perform(world: ChaosWorld, run: Run) -> tuple[bool, list[str]]:
 def _kill_at(world: ChaosWorld, run: Run, command: subprocess.Popen[bytes]) -> bool:
     """Kill the victim (for the reaper: the command, so that it has work) at the run's moment."""
     victim = "cli" if run.victim == "reaper" else run.victim
+    # Before there is a lease nothing can leak, and a busy machine takes seconds to get there.
+    wait_until(lambda: world.leases() or command.poll() is not None, deadline_s=_COMMAND_S)
     if wait_until(lambda: command.poll() is not None, deadline_s=run.moment_s):
         return False  # it was done before
     # An engine or a plugin that has not begun yet is waited for, so that the kill finds one.

@@ -51,8 +51,8 @@ class Run:
         seed: makes this very run again.
         command: what is interrupted.
         victim: who is killed.
-        moment_s: seconds after the command's beginning; when the reaper is the victim, the command is killed then, so
-            that there is something to reap.
+        moment_s: seconds after the command's beginning (of `up`: after its lease is written); when the reaper is the
+            victim, the command is killed then, so that there is something to reap.
         reaper_after_s: seconds after that until the reaper is killed in the middle of its work.
         rules: the scenario's rules while it runs.
         msk: how the cluster behaves.
