@@ -78,13 +78,15 @@ def test_a_cancelled_job_has_its_lease_in_releasing_before_the_runner_kills_it(w
     rehearse(world, rules=[{"service": "iam", "operation": "PutRolePolicy", "latency_s": 9.0}], msk={"create_s": 7.0})
     process = world.popen("up", spec)
     assert wait_until(lambda: any("kafka.Kafka" in line for line in commands(world)), deadline_s=120)
+    engine = {found.pid for found in engines(world, "pulumi")}
+    assert engine
     process.send_signal(signal.SIGINT)
     assert wait_until(lambda: leases(world)[0]["state"] == "releasing", deadline_s=TERMINATED_S)
     assert wait_until(lambda: process.poll() is not None, deadline_s=KILLED_S)
     _, err = process.communicate()
     assert process.returncode == 130, err
     assert "ephk down small" in err
-    assert engines(world, "pulumi") == []
+    assert engine.isdisjoint(found.pid for found in engines(world, "pulumi"))  # the reaper may be using one by now
     rehearse(world)
     assert wait_until(lambda: leases(world) == [], deadline_s=120)
     assert in_the_cloud(world) == []
