@@ -11,11 +11,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from orchestrator import tags
 from orchestrator.aws import AwsSession
+from orchestrator.teardown.deleters.model import explain
+from orchestrator.teardown.deleters.table import DELETERS
 from orchestrator.teardown.direct import Kept, delete_directly
 from orchestrator.teardown.found import Found
 from orchestrator.teardown.inventory import sweep
+from orchestrator.teardown.ownership import Ownership
 
 
 @dataclass(frozen=True)
@@ -85,14 +90,34 @@ def find_orphans(
     """
     moment = now or datetime.now(UTC)
     seen = sweep(session, None)
-    orphans = []
+    orphans, unanswered = [], list(seen.unanswered)
     for lease, items in sorted(seen.by_lease.items()):
-        left = tuple(item for item in items if not item.pending)
-        if lease in leased or not left:
+        if lease in leased:
+            continue
+        left, unread = _marked(session, lease, items)
+        unanswered += unread
+        if not left:
             continue
         created_at, expires_at = _latest(left, tags.CREATED_AT), _latest(left, tags.EXPIRES_AT)
         orphans.append(Orphan(lease, left, created_at, _skipped(created_at, expires_at, grace, moment)))
-    return orphans, seen.unanswered
+    return orphans, tuple(unanswered)
+
+
+def _marked(session: AwsSession, lease: str, items: Sequence[Found]) -> tuple[tuple[Found, ...], list[str]]:
+    """Return what carries the lease's tag, and whose tags could not be read; a name of our shape alone is foreign.
+
+    What services made for an orphan stays with it, although it carries no tag: it is waited for.
+    """
+    ownership, marked, unread = Ownership(session, lease), [], []
+    for item in items:
+        if item.pending:
+            continue
+        try:
+            if ownership.proof(item) or (item.kind in DELETERS and DELETERS[item.kind].untagged):
+                marked.append(item)
+        except (ClientError, BotoCoreError) as error:
+            unread.append(f"tags of {item.kind} {item.identifier}: {explain(error)}")
+    return tuple(marked), unread
 
 
 def reap_orphans(session: AwsSession, orphans: Sequence[Orphan], *, patience_s: float) -> list[Reaped]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import signal
 import subprocess
 import sys
@@ -39,7 +40,11 @@ _RETRY_S = 5.0
 _RETRY_MOST_S = 600.0
 #: Seconds for which a reason must hold before it is believed. Between two writes of a living command a lease may look
 #: abandoned for an instant; and whoever looks soon after a cloud has died is to learn of it from `ephk list`.
-_SURE_AFTER_S = {"expired": 0.0, "create-deadline": 0.0, "cloud-gone": 20.0}
+_SURE_AFTER_S = {
+    "expired": 0.0,
+    "create-deadline": 0.0,
+    "cloud-gone": float(os.environ.get("EPHK_CLOUD_GONE_S", "12")),
+}
 _SURE_AFTER_ELSE_S = 1.0
 _WORKER_S = 1800.0
 

@@ -6,8 +6,11 @@ DeleteBucket and DeleteObjects, Amazon S3 API Reference. What Object Lock retain
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from orchestrator.aws import AwsSession
 from orchestrator.teardown.deleters.model import Deleter, RefusedError, Work, error_code, found_or_none, short, tag_map
@@ -40,7 +43,9 @@ def _empty(s3: Any, bucket: str) -> list[dict[str, str]]:
             found_or_none(lambda arguments=arguments: s3.abort_multipart_upload(**arguments))  # type: ignore[misc]
     refused: list[dict[str, str]] = []
     for objects in _contents(s3, bucket):
-        refused += s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True}).get("Errors", [])
+        version_of = {entry["Key"]: entry["VersionId"] for entry in objects}
+        answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
+        refused += [{"VersionId": version_of[error["Key"]], **error} for error in answer.get("Errors", [])]
     return refused
 
 
@@ -48,11 +53,14 @@ def _why(s3: Any, bucket: str, refused: list[dict[str, str]]) -> str:
     """Say why objects stay: retained until when, or what S3 said."""
     first = refused[0]
     named = f"{len(refused)} object versions cannot be deleted, the first is {first['Key']}"
-    try:
-        retention = s3.get_object_retention(Bucket=bucket, Key=first["Key"], VersionId=first["VersionId"])["Retention"]
-        return f"{named}: Object Lock ({retention['Mode']}) retains it until {retention['RetainUntilDate']:%Y-%m-%d}"
-    except Exception:  # noqa: BLE001 - not retained by a date (or that cannot be read): S3's own words will do
-        return f"{named}: {first.get('Code', '?')}: {first.get('Message', '')}"
+    with contextlib.suppress(ClientError):  # not readable: S3's own words will do
+        head = s3.head_object(Bucket=bucket, Key=first["Key"], VersionId=first["VersionId"])
+        if head.get("ObjectLockRetainUntilDate"):
+            until = f"{head['ObjectLockRetainUntilDate']:%Y-%m-%d}"
+            return f"{named}: Object Lock ({head['ObjectLockMode']}) retains it until {until}"
+        if head.get("ObjectLockLegalHoldStatus") == "ON":
+            return f"{named}: a legal hold is on it"
+    return f"{named}: {first.get('Code', '?')}: {first.get('Message', '')}"
 
 
 def _delete(work: Work, item: Found) -> None:
