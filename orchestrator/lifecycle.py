@@ -18,6 +18,7 @@ from orchestrator.aws import AwsSession
 from orchestrator.cost.guard import Costing, guard
 from orchestrator.environment import Environment
 from orchestrator.errors import EphkError
+from orchestrator.handover import handed_over_on_interrupt
 from orchestrator.lease import DEFAULT_CREATE_WITHIN, DEFAULT_MAX_LIFETIME, Lease, LeaseState, new_lease
 from orchestrator.lease_access import session_of, stack_of
 from orchestrator.ledger import FileLedger
@@ -34,6 +35,7 @@ from orchestrator.teardown.way import Teardown
 
 if TYPE_CHECKING:  # Pulumi's SDK and the probes are loaded where they are used: most commands need neither
     from contracts.selection import Selection
+    from orchestrator.engine.events import Done
     from orchestrator.engine.stack import EnvironmentStack
 
 ProviderName = Literal["embedded", "official"]
@@ -66,11 +68,12 @@ class Lifecycle:
     def up(self, request: UpRequest) -> Lease:
         """Lease, provision, create topics and ACLs; the lease comes back in state `ready`.
 
-        What an attempt that fails or is interrupted has made is removed again before this returns.
+        What an attempt that fails has made is removed again before this returns. One that is interrupted is left to
+        the reaper, since whoever interrupts (a CI that cancels a job) does not wait for a teardown.
 
         Raises:
             EphkError: the name is leased, or provisioning failed (with the cause).
-            Interrupted: SIGINT or SIGTERM arrived; teardown was attempted.
+            Interrupted: SIGINT or SIGTERM arrived; the lease is in `releasing` on disk.
         """
         policy = load_policy()
         policy.check(request.spec)
@@ -79,26 +82,30 @@ class Lifecycle:
             self.progress.note(costing.note)
         target = target_named(request.target)
         target.prepare(self.progress, request.spec.region)
-        lease = self._request(request, policy, costing)
-        try:
-            return self._provision(lease, request, target)
-        except (Exception, Interrupted) as error:
-            self.progress.note(f"up did not succeed ({_first_line(error)}); removing what it made")
+        lease = self._new_lease(request, policy, costing)
+        with handed_over_on_interrupt(self.ledger, lease, self.progress):
+            self.ledger.create(lease)
+            ensure_reaper()  # from here on something else than this process ends what this process begins
+            self.progress.note(f"lease {lease.id} for {lease.name}: take it down with 'ephk down {lease.name}'")
             try:
-                receipt = self.down(lease.id, reason="interrupted" if isinstance(error, Interrupted) else "failed")
-            except Interrupted:
-                self.progress.note(f"teardown was interrupted; resume with: ephk down {lease.name}")
+                return self._provision(lease, request, target)
+            except Exception as error:
+                self._remove_failed(lease, error)
                 raise
-            if not receipt.clean:
-                self.progress.note(f"teardown left something behind: see 'ephk down {lease.name}'")
-            elif isinstance(error, EphkError):
-                error.next_step = "Correct the cause and run it again; what this attempt made has been removed."
-            raise
 
-    def _request(self, request: UpRequest, policy: ProjectPolicy, costing: Costing) -> Lease:
+    def _remove_failed(self, lease: Lease, error: Exception) -> None:
+        """Take down what an attempt that failed has made, and say so in its error."""
+        self.progress.note(f"up did not succeed ({_first_line(error)}); removing what it made")
+        receipt = self.down(lease.id, reason="failed")
+        if not receipt.clean:
+            self.progress.note(f"teardown left something behind: see 'ephk down {lease.name}'")
+        elif isinstance(error, EphkError):
+            error.next_step = "Correct the cause and run it again; what this attempt made has been removed."
+
+    def _new_lease(self, request: UpRequest, policy: ProjectPolicy, costing: Costing) -> Lease:
         spec = request.spec
         own = ProcessRecord.of(psutil.Process().pid, "ephk up")
-        lease = new_lease(
+        return new_lease(
             name=spec.name,
             target=request.target,
             ttl=spec.ttl,
@@ -111,10 +118,6 @@ class Lifecycle:
             budget_usd=costing.budget_usd,
             holder={"pid": own.pid, "create_time": own.create_time},
         )
-        self.ledger.create(lease)
-        ensure_reaper()  # from here on something else than this process ends what this process begins
-        self.progress.note(f"lease {lease.id} for {lease.name}: take it down with 'ephk down {lease.name}'")
-        return lease
 
     def _provision(self, lease: Lease, request: UpRequest, target: Target) -> Lease:
         spec = request.spec
@@ -122,13 +125,22 @@ class Lifecycle:
         stack = stack_of(lease)
         session = self._start(target, stack)
         from orchestrator.operator_admin import OperatorAdmin
+        from orchestrator.readback import read_back
 
         inputs = describe.stack_inputs(lease, spec, session, target.zones(session, spec.network.zones))
         with OperatorAdmin(lease, spec, session, target) as operator:
-            outputs = stack.up(inputs, target.plugin_environment(session), self.progress, on_done=operator.notice)
+            applied: list[Done] = []
+
+            def notice(done: Done) -> None:
+                applied.append(done)
+                operator.notice(done)
+
+            outputs = stack.up(inputs, target.plugin_environment(session), self.progress, on_done=notice)
             environment = describe.describe_environment(lease, spec, outputs, session, target)
-            with self.progress.step("topics and ACLs"):
+            with self.progress.step("topics and ACLs; reading back"), ThreadPoolExecutor(max_workers=1) as beside:
+                compared = beside.submit(read_back, session, applied)
                 operator.finish(environment)
+                compared.result()
         return self.ledger.update(lease.moved_to(LeaseState.READY, environment=environment, holder=None))
 
     def _start(self, target: Target, stack: EnvironmentStack) -> AwsSession:

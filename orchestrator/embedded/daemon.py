@@ -99,6 +99,7 @@ class Cloud:
             scenario=rehearsal,
             moto=moto,
         )
+        write_private(self.directory / cloud_files.INVENTORY_TOKEN, context.inventory_token)
         self.gateway = Gateway(context, self.store)
         self.gateway.listen_on(self.servers.port, self.servers.http_port)
         self.stopping = threading.Event()

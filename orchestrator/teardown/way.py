@@ -26,6 +26,7 @@ from orchestrator.teardown.claim import ClaimedError, claim
 from orchestrator.teardown.direct import Kept, Outcome, delete_directly
 from orchestrator.teardown.found import Inventory
 from orchestrator.teardown.inventory import Sweep, sweep
+from orchestrator.teardown.pending_creates import delete_pending_creates
 from orchestrator.teardown.receipt import Deleted, Receipt
 
 #: Seconds that one lease's direct deletion may wait for states and dependents. MSK takes up to an hour until a cluster
@@ -33,6 +34,8 @@ from orchestrator.teardown.receipt import Deleted, Receipt
 PATIENCE_S = {"embedded": 60.0, "aws": 5400.0}
 #: Seconds to ask again while the listings still show what the services have deleted (they are eventually consistent).
 _SETTLE_S = {"embedded": 3.0, "aws": 60.0}
+#: Seconds after which a request that was sent has had its effect, if it has any.
+_LATE_S = {"embedded": 2.0, "aws": 60.0}
 #: Seconds beyond its patience that another process gets for its teardown.
 _OTHERS_MARGIN_S = 60.0
 #: Leases whose resources are deleted side by side.
@@ -171,6 +174,7 @@ class Teardown:
         for job in jobs:
             self._destroy(job, session)
         ids = [job.lease.id for job in jobs]
+        self._await_late_creates(jobs)
         with self._progress.step("inventory"):
             seen = sweep(session, ids)
         for job in jobs:
@@ -186,13 +190,20 @@ class Teardown:
         for job in remaining:
             job.inventory = after.of(job.lease.id)
 
+    def _await_late_creates(self, jobs: Sequence[_Job]) -> None:
+        """Let a create arrive that a killed process had sent: an inventory before that would be empty too early."""
+        now = time.monotonic()
+        late_s = [_LATE_S[job.lease.target] - (now - job.begun) for job in jobs if job.lease.ready_at is None]
+        if late_s and max(late_s) > 0:
+            self._cancelled.wait(max(late_s))
+
     def _end_engine(self, lease: Lease) -> None:
         """End a Pulumi that outlived the command that started it; recorded in the lease's own directory."""
         record = paths.lease_dir(lease.id) / "pulumi" / "cli.json"
         if record.exists():
-            from orchestrator.engine.runner import end_recorded
+            from orchestrator.engine.ownership import take_over
 
-            end_recorded(record)
+            take_over(record, stop_owner=True)
 
     def _destroy(self, job: _Job, session: AwsSession) -> None:
         """Let Pulumi destroy what its state knows; its failure is a note, since the inventory is what decides."""
@@ -202,7 +213,11 @@ class Teardown:
             return
         stack = stack_of(job.lease)
         try:
-            job.in_state = frozenset(resource.id for resource in stack.resources() if resource.id)
+            known = stack.resources()
+            job.in_state = frozenset(resource.id for resource in known if resource.id)
+            pending = delete_pending_creates(session, job.lease.id, known, cancelled=self._cancelled)
+            job.deleted += [Deleted(item.kind, item.identifier, "direct") for item in pending.deleted]
+            job.notes += pending.notes
             removed = stack.destroy(target_of(job.lease).plugin_environment(session), self._progress)
         except EphkError as error:
             job.notes.append(f"Pulumi's destroy did not finish: {error.message}")
