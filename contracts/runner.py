@@ -100,8 +100,8 @@ def _probe(index: int, contract: Contract, access: Access, watch: Watch, answers
 
 
 def layer_of(environment: Environment, contract: Contract) -> Layer:
-    """Return the layer that a result counts in: never `cloud` for what the embedded target showed."""
-    if environment.target == "embedded":
+    """Return the layer that a result counts in: never `cloud` for what an embedded cloud showed."""
+    if environment.layer == "local":
         return "local"
     return "cloud" if "cloud" in contract.layers else contract.layers[0]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import platform
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +20,7 @@ from orchestrator.aws import AwsSession
 from orchestrator.environment import Environment
 from orchestrator.errors import EphkError
 from orchestrator.lease import DEFAULT_CREATE_WITHIN, DEFAULT_MAX_LIFETIME, Lease, LeaseState, new_lease
-from orchestrator.ledger import FileLedger
+from orchestrator.ledger import Ledger
 from orchestrator.policy_file import ProjectPolicy, load_policy
 from orchestrator.processes import ProcessRecord
 from orchestrator.progress import Progress
@@ -56,7 +57,7 @@ class Lifecycle:
         progress: where long work is reported.
     """
 
-    def __init__(self, ledger: FileLedger, progress: Progress) -> None:
+    def __init__(self, ledger: Ledger, progress: Progress) -> None:
         self.ledger = ledger
         self.progress = progress
 
@@ -71,7 +72,7 @@ class Lifecycle:
         """
         policy = load_policy()
         policy.check(request.spec)
-        target = target_named(request.target)
+        target = target_named(request.target, provider=request.provider)
         target.prepare(self.progress, request.spec.region)
         lease = self._request(request, policy)
         try:
@@ -101,7 +102,7 @@ class Lifecycle:
             provenance=provenance.detect(cost_center=spec.cost_center),
             spec=spec.model_dump(mode="json"),
             provider=request.provider,
-            holder={"pid": own.pid, "create_time": own.create_time},
+            holder={"pid": own.pid, "create_time": own.create_time, "host": platform.node()},
         )
         self.ledger.create(lease)
         self.progress.note(f"lease {lease.id} for {lease.name}: take it down with 'ephk down {lease.name}'")
@@ -214,7 +215,8 @@ def stack_of(lease: Lease) -> EnvironmentStack:
     """Return the Pulumi stack of a lease; nothing runs yet."""
     from orchestrator.engine.stack import EnvironmentStack
 
-    return EnvironmentStack(paths.lease_dir(lease.id), lease.id, provider=lease.provider)
+    backend = target_of(lease).state_backend(lease.id)
+    return EnvironmentStack(paths.lease_dir(lease.id), lease.id, provider=lease.provider, backend=backend)
 
 
 def session_of(lease: Lease) -> AwsSession:
@@ -226,6 +228,12 @@ def session_of(lease: Lease) -> AwsSession:
     session = target_of(lease).session()
     environment = lease.environment
     if environment is not None and environment.cloud.endpoint_url != session.cloud.endpoint_url:
+        if lease.target == "aws":  # never taken for gone: the account is there, and so are its resources
+            raise EphkError(
+                f"{lease.name} is at {environment.cloud.endpoint_url or 'AWS'}, and this command asks "
+                f"{session.cloud.endpoint_url or 'AWS'}",
+                next_step="Set AWS_ENDPOINT_URL as it was when the environment was made, or unset it for AWS.",
+            )
         raise CloudGoneError(
             f"the embedded cloud that {lease.name} lived in is gone; another one runs in its place",
             next_step=f"Clean up with: ephk down {lease.name}",

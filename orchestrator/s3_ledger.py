@@ -21,11 +21,9 @@ from orchestrator.errors import EphkError
 from orchestrator.lease import Lease
 from orchestrator.ledger import changed_since, forget_directory, name_taken, no_such_lease, vanished
 from orchestrator.paths import leases_dir
+from orchestrator.state_layout import LEASES, RELEASED, stack_prefixes
 
 T = TypeVar("T")
-
-#: Where leases are, and where a lease's last record goes when it is over.
-LEASES, RELEASED = "leases/", "released/"
 
 #: Codes of S3's refusals of a conditional request.
 _FAILED = frozenset({"PreconditionFailed", "412"})
@@ -125,7 +123,7 @@ class S3Ledger:
         return [f"s3://{self.bucket}/{key}" for key, lease in self._read_all() if lease is None]
 
     def remove(self, lease: Lease) -> None:
-        """Forget a released lease: its last record goes to `released/`, then its name is free.
+        """Forget a released lease: its last record goes to `released/`, its stack is dropped, then its name is free.
 
         The name is freed only while it is this lease's, so that a second remover never takes away a successor.
         """
@@ -143,10 +141,21 @@ class S3Ledger:
                 ContentType="application/json",
                 **self._owner,
             )
+            self._drop_stack(lease.id)
             self._patiently(delete, also=_FAILED | _MISSING)
         forget_directory(leases_dir(), lease.id)
 
+    def _drop_stack(self, lease_id: str) -> None:
+        """Delete what Pulumi keeps of the lease's stack; the bucket's older versions end by its lifecycle rule."""
+        for prefix in stack_prefixes(lease_id):
+            for key in self._keys(prefix):
+                self._client.delete_object(Bucket=self.bucket, Key=key, **self._owner)
+
     # Objects
+
+    def _keys(self, prefix: str) -> list[str]:
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix, **self._owner)
+        return [str(item["Key"]) for page in pages for item in page.get("Contents", ())]
 
     def _put(self, name: str, body: bytes, **condition: str) -> None:
         self._client.put_object(
@@ -181,10 +190,7 @@ class S3Ledger:
     def _read_all(self) -> list[tuple[str, Lease | None]]:
         """Return every key below `leases/` with its lease, None for what is not one; what is gone is left out."""
         with self._doing("list the leases"):
-            pages = self._client.get_paginator("list_objects_v2").paginate(
-                Bucket=self.bucket, Prefix=LEASES, **self._owner
-            )
-            keys = [str(item["Key"]) for page in pages for item in page.get("Contents", ())]
+            keys = self._keys(LEASES)
             with ThreadPoolExecutor(max_workers=_READERS) as pool:
                 bodies = list(pool.map(self._body, keys))
         return [(key, _parse(body)) for key, body in zip(keys, bodies, strict=True) if body is not None]

@@ -54,13 +54,16 @@ class _Group(click.Group):
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="ephk")
-def main() -> None:
+@click.option("--state", metavar="s3://BUCKET", help="State bucket of environments on AWS (or EPHK_STATE_BUCKET).")
+def main(state: str | None) -> None:
     """Short-lived, real Kafka environments that prove their contracts and clean up after themselves.
 
     Exit codes: 0 fine, 1 could not do it, 2 wrong usage or spec, 3 a contract failed,
     4 something was left behind, 130 interrupted.
     """
     _keep_loopback_off_proxies()
+    if state is not None:
+        os.environ["EPHK_STATE_BUCKET"] = state  # for every process that this one starts, too
 
 
 def _keep_loopback_off_proxies() -> None:

@@ -16,7 +16,7 @@ from orchestrator import paths
 from orchestrator.cli.output import example, json_option, print_json, reports_errors
 from orchestrator.engine.pulumi_cli import find_cli
 from orchestrator.errors import EphkError, ExitCode
-from orchestrator.ledger import FileLedger
+from orchestrator.ledgers import Ledgers
 from orchestrator.lifecycle import expired
 from orchestrator.target import cloud_status, kafka_runtime_report
 
@@ -104,7 +104,7 @@ def _cloud() -> Finding:
 
 
 def _leases() -> Finding:
-    ledger = FileLedger()
+    ledger = Ledgers()
     leases, broken = ledger.leases(), ledger.unreadable()
     if broken:
         return Finding(

@@ -12,7 +12,7 @@ from orchestrator.cli.names import the_lease
 from orchestrator.cli.output import example, json_option, print_json, progress, reports_errors
 from orchestrator.errors import ExitCode
 from orchestrator.lease import Lease
-from orchestrator.ledger import FileLedger
+from orchestrator.ledgers import Ledgers
 from orchestrator.lifecycle import Interrupted, Lifecycle, interruptible
 from orchestrator.reports.console import console, receipt_lines
 from orchestrator.teardown.receipt import Receipt
@@ -31,7 +31,7 @@ def down_command(name: str | None, everything: bool, directory: Path | None, as_
     """
     if name and everything:
         raise click.UsageError("give a NAME or --all, not both")
-    ledger = FileLedger()
+    ledger = Ledgers()
     leases = ledger.leases() if everything else [the_lease(ledger, name)]
     lifecycle = Lifecycle(ledger, progress())
     receipts = [release(lifecycle, lease, directory) for lease in leases]

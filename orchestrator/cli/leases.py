@@ -12,7 +12,7 @@ from orchestrator.cli.names import the_lease
 from orchestrator.cli.output import example, json_option, print_json, reports_errors
 from orchestrator.errors import EphkError
 from orchestrator.lease import Lease, LeaseState
-from orchestrator.ledger import FileLedger
+from orchestrator.ledgers import Ledgers
 from orchestrator.lifecycle import session_of
 from orchestrator.reports.console import console, leases_table, span
 from orchestrator.spec import parse_duration
@@ -27,7 +27,7 @@ _SOON_S = 15 * 60
 @reports_errors
 def list_command(as_json: bool) -> None:
     """List the environments with their owner, age and time left."""
-    ledger = FileLedger()
+    ledger = Ledgers()
     leases = ledger.leases()
     warnings = {lease.id: warning for lease in leases if (warning := warning_for(lease))}
     unreadable = [str(path) for path in ledger.unreadable()]
@@ -79,7 +79,7 @@ def lease_document(lease: Lease, warning: str = "") -> dict[str, Any]:
 @reports_errors
 def show_command(name: str | None, as_json: bool) -> None:
     """Show one environment: its lease, brokers, principals and what it owns."""
-    lease = the_lease(FileLedger(), name)
+    lease = the_lease(Ledgers(), name)
     if as_json:
         print_json(
             {**lease_document(lease, warning_for(lease)), "spec": lease.spec, "environment": _environment(lease)}
@@ -124,7 +124,7 @@ def _environment(lease: Lease) -> dict[str, Any] | None:
 @reports_errors
 def extend_command(name: str | None, ttl: str, as_json: bool) -> None:
     """Move the end of an environment's lease to TTL from now, never past its maximum."""
-    ledger = FileLedger()
+    ledger = Ledgers()
     lease = the_lease(ledger, name)
     try:
         wanted = datetime.now(UTC).replace(microsecond=0) + parse_duration(ttl)

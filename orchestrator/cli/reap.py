@@ -6,7 +6,7 @@ import click
 
 from orchestrator.cli.down import exit_if_left, release, show_receipts
 from orchestrator.cli.output import example, json_option, print_json, progress, reports_errors
-from orchestrator.ledger import FileLedger
+from orchestrator.ledgers import Ledgers
 from orchestrator.lifecycle import Lifecycle, expired
 
 
@@ -16,7 +16,7 @@ from orchestrator.lifecycle import Lifecycle, expired
 @reports_errors
 def reap_command(dry_run: bool, as_json: bool) -> None:
     """Take down every environment whose lease has expired or whose teardown was not finished."""
-    ledger = FileLedger()
+    ledger = Ledgers()
     due = expired(ledger.leases())
     if dry_run:
         if as_json:

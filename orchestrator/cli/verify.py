@@ -10,7 +10,7 @@ import click
 from orchestrator.cli.names import the_lease
 from orchestrator.cli.output import example, json_option, print_json, progress, reports_errors
 from orchestrator.errors import ExitCode
-from orchestrator.ledger import FileLedger
+from orchestrator.ledgers import Ledgers
 from orchestrator.lifecycle import Lifecycle, interruptible
 from orchestrator.reports.console import console, report_summary, results_table
 
@@ -26,7 +26,7 @@ def verify_command(name: str | None, select: tuple[str, ...], directory: Path | 
 
     NAME is needed only when there is more than one environment.
     """
-    ledger = FileLedger()
+    ledger = Ledgers()
     lease = the_lease(ledger, name)
     reporter = progress()
     with interruptible(), reporter.step("contracts") as step:

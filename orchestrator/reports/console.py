@@ -68,8 +68,9 @@ def report_summary(report: Report) -> Text:
     """Return the one-line verdict of a report."""
     counts = report.counts()
     parts = [f"{counts[status]} {_WORDS.get(status, status)}" for status in counts]
-    layer = "local" if report.environment.target == "embedded" else "cloud"
-    return Text(f"{', '.join(parts)} (layer: {layer})", style="green" if report.passed else "bold red")
+    return Text(
+        f"{', '.join(parts)} (layer: {report.environment.layer})", style="green" if report.passed else "bold red"
+    )
 
 
 def receipt_lines(receipt: Receipt) -> list[Text]:
