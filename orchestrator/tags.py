@@ -45,6 +45,8 @@ class Provenance:
         pull_request: its number or branch, "none" outside of one.
         commit: the full commit id, "none" outside a repository.
         cost_center: who pays.
+        branch: the branch that is built; not a tag, since it is looked up by commit.
+        job: the address of the CI job, "none" outside of CI; not a tag.
     """
 
     owner: str
@@ -52,6 +54,8 @@ class Provenance:
     pull_request: str = "none"
     commit: str = "none"
     cost_center: str = "none"
+    branch: str = "none"
+    job: str = "none"
 
 
 def lease_tags(

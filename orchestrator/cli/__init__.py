@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "list": ("leases", "List the environments with their owner, age and time left."),
     "show": ("leases", "Show one environment: its lease, brokers, principals and what it owns."),
     "extend": ("leases", "Move the end of an environment's lease to TTL from now."),
+    "keep": ("leases", "Hold the reaper off an environment until a date, with a reason."),
     "env": ("env", "Print how a principal connects, with its secret: keep the output out of logs."),
     "plan": ("plan", "Show what would be made, without making anything."),
     "reap": ("reap", "Take down every environment whose lease has expired or whose teardown was not finished."),

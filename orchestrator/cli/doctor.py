@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -16,8 +17,10 @@ from orchestrator import paths
 from orchestrator.cli.output import example, json_option, print_json, reports_errors
 from orchestrator.engine.pulumi_cli import find_cli
 from orchestrator.errors import EphkError, ExitCode
+from orchestrator.lease_view import heartbeat_warning, reaper_heartbeat
 from orchestrator.ledgers import Ledgers
 from orchestrator.lifecycle import expired
+from orchestrator.reports.console import span
 from orchestrator.target import cloud_status, kafka_runtime_report
 
 #: What the caches and three brokers need together, bytes.
@@ -104,11 +107,11 @@ def _cloud() -> Finding:
 
 
 def _leases() -> Finding:
-    ledger = Ledgers()
-    leases, broken = ledger.leases(), ledger.unreadable()
+    seen = Ledgers().look()
+    leases, broken = seen.leases, seen.unreadable
     if broken:
         return Finding(
-            "leases", "problem", f"cannot be read: {broken[0]}", "Look at the file; 'ephk cloud stop' ends its brokers."
+            "leases", "problem", f"cannot be read: {broken[0]}", "Look at it; 'ephk cloud stop' ends embedded brokers."
         )
     due = expired(leases)
     if due:
@@ -117,4 +120,15 @@ def _leases() -> Finding:
     return Finding("leases", "ok", f"{len(leases)}")
 
 
-_CHECKS: tuple[Callable[[], Finding], ...] = (_python, _pulumi, _kafka, _homes, _cloud, _leases)
+def _reaper() -> Finding:
+    """Look at the reaper of this machine's leases; on AWS it is a schedule of the account's own."""
+    beat = reaper_heartbeat()
+    if not any(lease.target == "embedded" for lease in Ledgers().look().leases):
+        return Finding("reaper", "ok", "not needed: there is no embedded environment")
+    warning = heartbeat_warning(beat, datetime.now(UTC), span)
+    return (
+        Finding("reaper", "problem", warning, "ephk reap") if warning else Finding("reaper", "ok", f"{beat:%H:%M:%S}")
+    )
+
+
+_CHECKS: tuple[Callable[[], Finding], ...] = (_python, _pulumi, _kafka, _homes, _cloud, _leases, _reaper)

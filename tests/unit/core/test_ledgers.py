@@ -26,14 +26,13 @@ def homes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def lease_on(target: str, name: str = "orders") -> Lease:
-    made = new_lease(
+    return new_lease(
         name=name,
         target=target,  # type: ignore[arg-type]
         ttl=timedelta(hours=1),
         provenance=tags.Provenance(owner="team orders"),
         spec={"name": name, "region": "eu-west-1"},
     )
-    return made
 
 
 @pytest.fixture

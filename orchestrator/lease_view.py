@@ -1,0 +1,72 @@
+"""What a person should see of a lease at a glance: what it has cost, whether it needs attention, who watches it."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from orchestrator.lease import HourlyCost, Lease, LeaseState
+
+#: A lease that ends sooner is worth a warning.
+SOON = timedelta(minutes=15)
+#: A reaper looks every few seconds on the embedded target and every few minutes on AWS; a heartbeat older than this
+#: means that it stopped.
+HEARTBEAT_MAX_AGE = timedelta(minutes=2)
+
+_TEARDOWN = (LeaseState.RELEASING, LeaseState.LEAKING)
+
+
+def cost_so_far(lease: Lease, now: datetime | None = None) -> HourlyCost | None:
+    """Return the estimate of what the environment has cost since it was asked for, USD; None without prices."""
+    if lease.hourly_cost is None:
+        return None
+    hours = max(0.0, ((now or datetime.now(UTC)) - lease.created_at).total_seconds() / 3600)
+    return HourlyCost(low=lease.hourly_cost.low * hours, high=lease.hourly_cost.high * hours)
+
+
+def money(cost: HourlyCost | None) -> str:
+    """Write an amount of USD; `-` is an amount that is not known, which is not the same as none."""
+    if cost is None:
+        return "-"
+    low, high = f"{cost.low:.2f}", f"{cost.high:.2f}"
+    return f"${low}" if low == high else f"${low}-{high}"
+
+
+def warning_of(lease: Lease, now: datetime, span: Callable[[float], str]) -> str:
+    """Return what should be known about a lease, from its record alone; an empty string for nothing.
+
+    Args:
+        lease: the lease.
+        now: the time.
+        span: writes seconds for people.
+    """
+    if lease.state in _TEARDOWN:
+        return f"teardown is not finished: run 'ephk down {lease.name}'"
+    left = lease.time_left(now)
+    if left <= timedelta(0):
+        return "expired" if lease.ready_at is not None else "was not created in time"
+    if lease.keep is not None and lease.keep.until >= lease.ends_at():
+        return f"kept by {lease.keep.by} until {lease.keep.until:%Y-%m-%d %H:%M} UTC: {lease.keep.reason}"
+    return f"ends in {span(left.total_seconds())}" if left < SOON else ""
+
+
+def reaper_heartbeat() -> datetime | None:
+    """Return when the embedded target's reaper last said that it works (UTC); None when it never did."""
+    try:
+        read: Any = importlib.import_module("orchestrator.teardown.heartbeat").read_heartbeat
+    except (ImportError, AttributeError):
+        return None
+    beat = read()
+    return beat if isinstance(beat, datetime) else None
+
+
+def heartbeat_warning(beat: datetime | None, now: datetime, span: Callable[[float], str]) -> str:
+    """Return what is wrong with the reaper of leases on this machine, or an empty string."""
+    if beat is None:
+        return "no reaper has reported: environments end when somebody runs 'ephk reap'"
+    age = now - beat
+    if age > HEARTBEAT_MAX_AGE:
+        return f"the reaper last reported {span(age.total_seconds())} ago: run 'ephk reap'"
+    return ""
