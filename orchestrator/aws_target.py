@@ -48,7 +48,14 @@ class AwsTarget:
 
         self._region = region
         check_caller(self._provider)
-        session = open_bucket().session
+        self.check_provider(open_bucket().session)
+
+    def check_provider(self, session: AwsSession) -> None:
+        """Refuse a provider plugin that does not fit the endpoint.
+
+        Raises:
+            EphkError: the embedded plugin was asked for, and the endpoint is AWS's own.
+        """
         if self._provider == "embedded" and session.cloud.endpoint_url is None:
             raise EphkError(
                 "the embedded provider plugin cannot make an environment on AWS: it implements what the embedded "
@@ -100,6 +107,12 @@ class AwsTarget:
                 next_step="Lower network.zones or choose another region.",
             )
         return tuple(names[:count])
+
+    def boundary_arn(self) -> str | None:
+        """Return the boundary that `ephk bootstrap` made."""
+        from orchestrator.state_bucket import open_bucket
+
+        return open_bucket().record.boundary_arn
 
     def broker_ca(self, session: AwsSession, cluster_arn: str) -> str | None:
         """Return None on AWS: MSK's certificates chain to Amazon's public roots.

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.errors import EphkError
+from orchestrator.errors import EphkError, UsageError
 from orchestrator.lease import Lease
 from orchestrator.ledger import FileLedger, Ledger, NoSuchLeaseError, name_taken
 
@@ -106,6 +106,8 @@ class Ledgers:
                 shared = self.of("aws")
                 leases += shared.leases()
                 unreadable += map(str, shared.unreadable())
+        except UsageError:
+            raise
         except EphkError as error:
             unreadable.append(f"the leases on AWS: {error.message}")
         return Seen(tuple(sorted(leases, key=lambda lease: (lease.created_at, lease.id))), tuple(unreadable))

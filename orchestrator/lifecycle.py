@@ -115,7 +115,8 @@ class Lifecycle:
         session = self._start(target, stack)
         from orchestrator.operator_admin import OperatorAdmin
 
-        inputs = describe.stack_inputs(lease, spec, session, target.zones(session, spec.network.zones))
+        zones = target.zones(session, spec.network.zones)
+        inputs = describe.stack_inputs(lease, spec, session, zones, boundary_arn=target.boundary_arn())
         with OperatorAdmin(lease, spec, session, target) as operator:
             outputs = stack.up(inputs, target.plugin_environment(session), self.progress, on_done=operator.notice)
             environment = describe.describe_environment(lease, spec, outputs, session, target)

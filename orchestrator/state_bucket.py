@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from orchestrator.aws import AwsSession
 from orchestrator.aws_errors import code_of, explained
@@ -44,6 +44,7 @@ class BootstrapRecord(BaseModel):
         ci_role_arn: the role that the CI assumes; None when none was asked for.
         reaper_project: the CodeBuild project that runs `ephk reap`; None when there is none.
         reaper_schedule: the schedule that starts it.
+        settings: what `ephk bootstrap` was asked for, so that a second run keeps what it does not name.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -56,6 +57,7 @@ class BootstrapRecord(BaseModel):
     ci_role_arn: str | None = None
     reaper_project: str | None = None
     reaper_schedule: str | None = None
+    settings: dict[str, Any] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ from __future__ import annotations
 PROJECT = "ephk"
 #: What `ephk bootstrap` made, as a JSON document.
 RECORD = "bootstrap.json"
+#: The state of the stack that made the bucket itself; Pulumi cannot keep it there before there is a bucket.
+BOOTSTRAP_STATE = "bootstrap-stack.json"
 #: Leases, one object each; and the last record of those that are over.
 LEASES, RELEASED = "leases/", "released/"
 #: The prefix of Pulumi's backend: the same bucket, so that one place has all that a teardown needs.

@@ -15,6 +15,8 @@ COMMIT = "ephk:commit"
 COST_CENTER = "ephk:cost-center"
 CREATED_AT = "ephk:created-at"
 EXPIRES_AT = "ephk:expires-at"
+#: On what `ephk bootstrap` made, in the place of a lease: no reaper takes it for an environment's.
+BOOTSTRAP = "ephk:bootstrap"
 
 REQUIRED = (LEASE, ENVIRONMENT, OWNER, REPOSITORY, PULL_REQUEST, COMMIT, COST_CENTER, CREATED_AT, EXPIRES_AT)
 

@@ -56,6 +56,10 @@ class Target(Protocol):
         """Return the names of `count` availability zones."""
         ...
 
+    def boundary_arn(self) -> str | None:
+        """Return the account's permissions boundary for every role; None when each environment has its own."""
+        ...
+
     def broker_ca(self, session: AwsSession, cluster_arn: str) -> str | None:
         """Return the CA (PEM) of a cluster's brokers; None means the system's trust store."""
         ...
@@ -129,6 +133,10 @@ class EmbeddedTarget:
     def zones(self, session: AwsSession, count: int) -> tuple[str, ...]:  # noqa: ARG002 - the protocol's names
         """Return the first zones of the embedded region, whose names are known without asking."""
         return embedded_zones(count)
+
+    def boundary_arn(self) -> str | None:
+        """Return None: nobody set this account up."""
+        return None
 
     def broker_ca(self, session: AwsSession, cluster_arn: str) -> str | None:
         """Read the cluster's CA from the gateway: MSK's API has no such call, since MSK's CA is public."""

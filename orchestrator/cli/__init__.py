@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "contracts": ("contracts", "List every contract: id, risk, layers and statement."),
     "scorecard": ("scorecard", "Show risk by layer from reports."),
     "cloud": ("cloud", "Start, stop or look at the embedded cloud."),
+    "bootstrap": ("bootstrap", "Set an AWS account up once: state bucket, reaper, the CI's role and its boundary."),
     "doctor": ("doctor", "Say what is installed and what is missing."),
     "setup": ("setup", "Install the Pulumi CLI, the JRE, the Kafka jars and the class-data archives into the cache."),
 }

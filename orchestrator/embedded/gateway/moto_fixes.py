@@ -39,6 +39,19 @@ def _block_public_access_of_new_buckets(bucket_class: Any) -> None:
     bucket_class.__init__ = construct
 
 
+def _codebuild() -> None:
+    """Let a project have no source: its source has no location then ("ProjectSource", AWS CodeBuild API Reference)."""
+    from moto.codebuild import responses
+
+    check: Callable[[dict[str, Any]], None] = responses._validate_required_params_source
+
+    def check_source(source: dict[str, Any]) -> None:
+        if source.get("type") != "NO_SOURCE":
+            check(source)
+
+    responses._validate_required_params_source = check_source
+
+
 #: Operations of S3 that moto answers with something else (it ignores a query parameter that it does not know, so that
 #: reading an analytics configuration lists objects, and writing one creates a bucket).
 _S3_MISUNDERSTOOD = re.compile(
@@ -52,7 +65,7 @@ def misunderstands(service: str, operation: str) -> bool:
     return service == "s3" and _S3_MISUNDERSTOOD.fullmatch(operation) is not None
 
 
-_FIXES: dict[str, Callable[[], None]] = {"s3": _s3}
+_FIXES: dict[str, Callable[[], None]] = {"s3": _s3, "codebuild": _codebuild}
 _applied: set[str] = set()
 
 

@@ -72,7 +72,11 @@ def test_the_readme_shows_the_help_as_it_is(runner: CliRunner) -> None:
 
 
 def test_list_of_nothing(runner: CliRunner) -> None:
-    assert json.loads(runner.invoke(main, ["list", "--json"]).stdout) == {"leases": [], "unreadable": []}
+    assert json.loads(runner.invoke(main, ["list", "--json"]).stdout) == {
+        "leases": [],
+        "unreadable": [],
+        "reaper": {"heartbeat": None, "warning": ""},
+    }
     assert "no environment" in runner.invoke(main, ["list"]).stdout
 
 
