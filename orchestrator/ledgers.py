@@ -56,6 +56,10 @@ class Ledgers:
             self._shared = self._open_shared()
         return self._shared
 
+    def _asks_aws(self) -> bool:
+        """Tell whether AWS's ledger is asked: somebody named its bucket, or this process has leased there already."""
+        return self._shared is not None or self._named()
+
     def create(self, lease: Lease) -> None:
         """Write a new lease; a name that this machine leases to an embedded environment is refused on AWS, too."""
         if lease.target == "aws":
@@ -81,7 +85,7 @@ class Ledgers:
         try:
             return self._files.find(name_or_id)
         except NoSuchLeaseError as error:
-            if not self._named():
+            if not self._asks_aws():
                 error.next_step += " One on AWS is found by its state bucket: set EPHK_STATE_BUCKET=s3://BUCKET."
                 raise
         return self.of("aws").find(name_or_id)
@@ -89,20 +93,20 @@ class Ledgers:
     def leases(self) -> list[Lease]:
         """Return every lease, oldest first; raises EphkError when the state bucket that was named cannot be asked."""
         found = self._files.leases()
-        if self._named():
+        if self._asks_aws():
             found += self.of("aws").leases()
         return sorted(found, key=lambda lease: (lease.created_at, lease.id))
 
     def unreadable(self) -> list[str | Path]:
         """Return what lies where leases are and cannot be understood."""
         found: list[str | Path] = list(self._files.unreadable())
-        return [*found, *(self.of("aws").unreadable() if self._named() else ())]
+        return [*found, *(self.of("aws").unreadable() if self._asks_aws() else ())]
 
     def look(self) -> Seen:
         """Return what can be read; a ledger that cannot be asked is among what is unreadable, never left out."""
         leases, unreadable = self._files.leases(), [str(path) for path in self._files.unreadable()]
         try:
-            if self._named():
+            if self._asks_aws():
                 shared = self.of("aws")
                 leases += shared.leases()
                 unreadable += map(str, shared.unreadable())

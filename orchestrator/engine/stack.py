@@ -293,7 +293,8 @@ def _explained(title: str, log: EventLog | None = None) -> Iterator[None]:
         yield
     except CommandError as error:
         lines = list(log.errors) if log and log.errors else [line for line in str(error).splitlines() if line.strip()]
-        cause = lines[0] if lines else "Pulumi gave no reason"
+        cause = next((line for line in lines if "error:" in line), lines[0] if lines else "Pulumi gave no reason")
+        cause = cause.strip().removeprefix("stderr: ").removeprefix("error: ")
         raise EphkError(
             f"{title} failed: {cause}",
             next_step="Correct the cause and run the command again; what exists is in the stack's state.",

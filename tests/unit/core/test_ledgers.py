@@ -76,6 +76,13 @@ def test_nobody_is_asked_when_no_bucket_is_named() -> None:
     assert "EPHK_STATE_BUCKET" in caught.value.next_step
 
 
+def test_what_this_process_leased_on_aws_is_found_although_nobody_named_the_bucket(store: ConditionalStore) -> None:
+    ledgers = Ledgers(shared=lambda: S3Ledger(store, "state", wait_s=0.001))
+    lease = lease_on("aws")
+    ledgers.create(lease)
+    assert ledgers.find(lease.id) == lease
+
+
 def test_a_ledger_that_cannot_be_asked_is_never_taken_for_empty() -> None:
     ledgers = Ledgers(shared=unreachable, named=lambda: True)
     FileLedger().create(lease_on("embedded"))
