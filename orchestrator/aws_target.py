@@ -6,6 +6,7 @@ speaks AWS's protocols, which is how it is rehearsed on one machine.
 
 from __future__ import annotations
 
+import os
 import ssl
 import urllib.error
 import urllib.request
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from orchestrator.engine.backend import StateBackend
 
 ProviderName = Literal["embedded", "official"]
+
+#: Says that the machine that runs `up` is routed into a VPC that was made a moment ago.
+REACHABLE = "EPHK_BROKERS_REACHABLE"
 
 
 class AwsTarget:
@@ -40,15 +44,23 @@ class AwsTarget:
         """Check all that must be there before anything is made.
 
         Raises:
-            EphkError: there are no credentials or they end too soon, the account was not set up, or the provider does
-                not fit the endpoint.
+            EphkError: there are no credentials or they end too soon, the account was not set up, the provider does not
+                fit the endpoint, or the brokers could not be reached.
         """
         from orchestrator.credential_life import check_caller
         from orchestrator.state_bucket import open_bucket
 
         self._region = region
         check_caller(self._provider)
-        self.check_provider(open_bucket().session)
+        session = open_bucket().session
+        self.check_provider(session)
+        if session.cloud.endpoint_url is None and os.environ.get(REACHABLE) != "yes":
+            raise EphkError(
+                "this machine cannot reach the brokers: the environment's VPC is a new one without any way in, and "
+                "topics and ACLs are made over the brokers' IAM listener; an MSK cluster would be paid for in vain",
+                next_step=f"Where new VPCs are attached to this machine's network by themselves, set {REACHABLE}=yes. "
+                "See docs/aws.md, 'What is not covered'.",
+            )
 
     def check_provider(self, session: AwsSession) -> None:
         """Refuse a provider plugin that does not fit the endpoint.

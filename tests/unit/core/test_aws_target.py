@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from conditional_store import refusal
 
-from orchestrator import credential_life, state_bucket
+from orchestrator import aws_target, credential_life, state_bucket
 from orchestrator.aws_target import AwsTarget
 from orchestrator.engine.backend import S3Backend
 from orchestrator.environment import CloudEndpoint
@@ -78,10 +78,15 @@ def test_a_state_that_cannot_be_read_is_an_error_and_not_an_empty_one() -> None:
 
 
 def test_the_embedded_plugin_is_refused_where_the_endpoint_is_awss_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(aws_target.REACHABLE, raising=False)
     monkeypatch.setattr(credential_life, "check_caller", lambda _: None)
     monkeypatch.setattr(state_bucket, "open_bucket", lambda: bucket(FakeSession()))
     with pytest.raises(EphkError, match="embedded provider plugin cannot make an environment on AWS"):
         AwsTarget(provider="embedded").prepare(SilentProgress(), "eu-west-1")
+    with pytest.raises(EphkError, match="cannot reach the brokers") as caught:
+        AwsTarget(provider="official").prepare(SilentProgress(), "eu-west-1")
+    assert aws_target.REACHABLE in caught.value.next_step
+    monkeypatch.setenv(aws_target.REACHABLE, "yes")
     AwsTarget(provider="official").prepare(SilentProgress(), "eu-west-1")
 
 
