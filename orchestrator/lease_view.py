@@ -11,8 +11,7 @@ from orchestrator.lease import HourlyCost, Lease, LeaseState
 
 #: A lease that ends sooner is worth a warning.
 SOON = timedelta(minutes=15)
-#: A reaper looks every few seconds on the embedded target and every few minutes on AWS; a heartbeat older than this
-#: means that it stopped.
+#: The embedded target's reaper looks every few seconds; a heartbeat older than this means that it stopped.
 HEARTBEAT_MAX_AGE = timedelta(minutes=2)
 
 _TEARDOWN = (LeaseState.RELEASING, LeaseState.LEAKING)
