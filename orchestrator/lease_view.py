@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from orchestrator.lease import HourlyCost, Lease, LeaseState
 
@@ -53,18 +51,18 @@ def warning_of(lease: Lease, now: datetime, span: Callable[[float], str]) -> str
 
 def reaper_heartbeat() -> datetime | None:
     """Return when the embedded target's reaper last said that it works (UTC); None when it never did."""
-    try:
-        read: Any = importlib.import_module("orchestrator.teardown.heartbeat").read_heartbeat
-    except (ImportError, AttributeError):
-        return None
-    beat = read()
-    return beat if isinstance(beat, datetime) else None
+    from orchestrator.teardown.heartbeat import read_heartbeat
+
+    return read_heartbeat()
 
 
 def heartbeat_warning(beat: datetime | None, now: datetime, span: Callable[[float], str]) -> str:
-    """Return what is wrong with the reaper of leases on this machine, or an empty string."""
+    """Return what is wrong with the reaper of leases on this machine, or an empty string.
+
+    Every command starts a reaper that is missing, so that one without a heartbeat is about to begin.
+    """
     if beat is None:
-        return "no reaper has reported: environments end when somebody runs 'ephk reap'"
+        return ""
     age = now - beat
     if age > HEARTBEAT_MAX_AGE:
         return f"the reaper last reported {span(age.total_seconds())} ago: run 'ephk reap'"

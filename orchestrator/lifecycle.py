@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import importlib
 import platform
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import psutil
 
 from contracts.model import Result
-from orchestrator import describe, paths, provenance
+from orchestrator import describe, provenance
 from orchestrator.aws import AwsSession
 from orchestrator.environment import Environment
 from orchestrator.errors import EphkError
 from orchestrator.lease import DEFAULT_CREATE_WITHIN, DEFAULT_MAX_LIFETIME, Lease, LeaseState, new_lease
+from orchestrator.lease_access import session_of, stack_of
 from orchestrator.ledger import Ledger
 from orchestrator.policy_file import ProjectPolicy, load_policy
 from orchestrator.processes import ProcessRecord
@@ -27,9 +27,10 @@ from orchestrator.progress import Progress
 from orchestrator.reports.report import Report
 from orchestrator.signals import Interrupted, interruptible
 from orchestrator.spec import EnvironmentSpec
-from orchestrator.target import CloudGoneError, Target, TargetName, target_named, target_of
-from orchestrator.teardown.inventory import Inventory, take_inventory
-from orchestrator.teardown.receipt import Deleted, Receipt
+from orchestrator.target import Target, TargetName, target_named
+from orchestrator.teardown.reaper_process import ensure_reaper
+from orchestrator.teardown.receipt import Receipt
+from orchestrator.teardown.way import Teardown
 
 if TYPE_CHECKING:  # Pulumi's SDK and the probes are loaded where they are used: most commands need neither
     from orchestrator.engine.stack import EnvironmentStack
@@ -105,6 +106,7 @@ class Lifecycle:
             holder={"pid": own.pid, "create_time": own.create_time, "host": platform.node()},
         )
         self.ledger.create(lease)
+        ensure_reaper()  # from here on something else than this process ends what this process begins
         self.progress.note(f"lease {lease.id} for {lease.name}: take it down with 'ephk down {lease.name}'")
         return lease
 
@@ -164,7 +166,7 @@ class Lifecycle:
             report.finish(runner.run(environment, access, select=select, on_result=take))
         return report
 
-    def down(self, name_or_id: str, *, reason: str = "down") -> Receipt:
+    def down(self, name_or_id: str, *, reason: str = "down", patience_s: float | None = None) -> Receipt:
         """Destroy an environment and prove that it is gone; needs the lease and nothing else.
 
         The lease is forgotten when nothing is left; otherwise it stays, in state `leaking`.
@@ -172,74 +174,13 @@ class Lifecycle:
         Args:
             name_or_id: the lease.
             reason: why, for the record (see `orchestrator.lease.Release`).
+            patience_s: seconds to wait for what the cloud does not let go of yet; None for the target's own.
 
         Raises:
-            EphkError: there is no such lease.
+            EphkError: there is no such lease, or another process is taking it down.
         """
-        begun = time.monotonic()
-        lease = self.ledger.find(name_or_id)
-        lease = self.ledger.update(lease.releasing(reason))
-        target = target_of(lease)
-        deleted: list[Deleted] = []
-        notes: list[str] = []
-        inventory: Inventory | None = None
-        try:
-            session = session_of(lease)
-        except CloudGoneError:
-            notes.append("the embedded cloud was gone already: its resources lived in its memory and ended with it")
-            ended = target.end_leftovers(paths.lease_dir(lease.id))
-            deleted += [Deleted("process", f"broker {number + 1}", "direct") for number in range(ended)]
-        else:
-            deleted += self._destroy(lease, target.plugin_environment(session), notes)
-            with self.progress.step("inventory"):
-                inventory = take_inventory(session, lease.id)
-        receipt = Receipt(lease, tuple(deleted), inventory, tuple(notes), time.monotonic() - begun)
-        if receipt.clean:
-            lease = self.ledger.update(lease.moved_to(LeaseState.RELEASED))
-            self.ledger.remove(lease)
-            target.release()
-        else:
-            self.ledger.update(lease.moved_to(LeaseState.LEAKING))
-        return receipt
-
-    def _destroy(self, lease: Lease, environment: dict[str, str], notes: list[str]) -> list[Deleted]:
-        """Let Pulumi destroy; its failure is a note, since the inventory is what decides."""
-        try:
-            removed = stack_of(lease).destroy(environment, self.progress)
-        except EphkError as error:
-            notes.append(f"Pulumi's destroy did not finish: {error.message}")
-            return []
-        return [Deleted(kind, name, "pulumi") for kind, name in removed]
-
-
-def stack_of(lease: Lease) -> EnvironmentStack:
-    """Return the Pulumi stack of a lease; nothing runs yet."""
-    from orchestrator.engine.stack import EnvironmentStack
-
-    backend = target_of(lease).state_backend(lease.id)
-    return EnvironmentStack(paths.lease_dir(lease.id), lease.id, provider=lease.provider, backend=backend)
-
-
-def session_of(lease: Lease) -> AwsSession:
-    """Return the administrator's session of the cloud that a lease lives in.
-
-    Raises:
-        CloudGoneError: it does not run, or another one runs in its place.
-    """
-    session = target_of(lease).session()
-    environment = lease.environment
-    if environment is not None and environment.cloud.endpoint_url != session.cloud.endpoint_url:
-        if lease.target == "aws":  # never taken for gone: the account is there, and so are its resources
-            raise EphkError(
-                f"{lease.name} is at {environment.cloud.endpoint_url or 'AWS'}, and this command asks "
-                f"{session.cloud.endpoint_url or 'AWS'}",
-                next_step="Set AWS_ENDPOINT_URL as it was when the environment was made, or unset it for AWS.",
-            )
-        raise CloudGoneError(
-            f"the embedded cloud that {lease.name} lived in is gone; another one runs in its place",
-            next_step=f"Clean up with: ephk down {lease.name}",
-        )
-    return session
+        teardown = Teardown(self.ledger, self.progress, patience_s=patience_s)
+        return teardown.take_down(self.ledger.find(name_or_id), reason)
 
 
 def ready_environment(lease: Lease) -> Environment:
@@ -256,15 +197,18 @@ def ready_environment(lease: Lease) -> Environment:
     return lease.environment
 
 
-def expired(leases: Sequence[Lease], now: datetime | None = None) -> list[Lease]:
-    """Return the leases whose time is over, and those whose release was begun and not finished."""
-    moment = now or datetime.now(UTC)
-    return [lease for lease in leases if lease.due(moment)]
-
-
 def _first_line(error: BaseException) -> str:
     text = str(error).strip() or type(error).__name__
     return text.splitlines()[0]
 
 
-__all__ = ["Interrupted", "Lifecycle", "ProviderName", "UpRequest", "expired", "interruptible", "ready_environment"]
+__all__ = [
+    "Interrupted",
+    "Lifecycle",
+    "ProviderName",
+    "UpRequest",
+    "interruptible",
+    "ready_environment",
+    "session_of",
+    "stack_of",
+]

@@ -66,6 +66,10 @@ def main(state: str | None) -> None:
     _keep_loopback_off_proxies()
     if state is not None:
         os.environ["EPHK_STATE_BUCKET"] = state  # for every process that this one starts, too
+    # Whoever killed it: as long as there are leases here, something must be there to end them.
+    from orchestrator.teardown.reaper_process import ensure_reaper  # not for `ephk --help`
+
+    ensure_reaper()
 
 
 def _keep_loopback_off_proxies() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from orchestrator.cli.down import release, report_directory
+from orchestrator.cli.down import release
 from orchestrator.cli.output import example, json_option, print_json, progress, reports_errors, show_error
 from orchestrator.cli.scorecard import scorecard_of
 from orchestrator.cli.up import print_connection, spec_from, spec_options, up_request
@@ -24,7 +24,7 @@ from orchestrator.paths import lease_dir
 from orchestrator.processes import ProcessRecord
 from orchestrator.reports.console import console, receipt_lines, report_summary, results_table
 from orchestrator.reports.report import Report
-from orchestrator.teardown.receipt import Receipt
+from orchestrator.teardown.receipt import Receipt, report_directory
 
 #: What the command gets to end by itself; a cancelled CI job has ten seconds in all.
 _COMMAND_GRACE_S = 1.5

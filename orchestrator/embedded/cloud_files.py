@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from orchestrator.paths import CLOUD_PROCESS
+
 #: Endpoints, the administrator's key and the process; there while the cloud is ready (mode 0600).
 INFO = "info.json"
 #: Which process is the cloud, also while it starts.
-PROCESS = "process.json"
+PROCESS = CLOUD_PROCESS
 #: Its existence says that the cloud stays without a lease.
 KEEP = "keep"
 #: Why a start failed, for the process that asked for it.

@@ -157,7 +157,8 @@ def test_two_ups_at_once_share_one_cloud(world: World) -> None:
     assert world.must("verify", "two", "--contract", "auth.scram.accepts").status == 0
 
 
-def test_a_killed_cloud_is_told_and_cleaned_up(world: World) -> None:
+def test_a_killed_cloud_is_told_and_cleaned_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EPHK_CLOUD_GONE_S", "600")  # here a person is faster than the reaper
     world.must("up", small_spec(world))
     info = world.must("cloud", "status", "--json").json()
     os.kill(info["pid"], signal.SIGKILL)

@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from orchestrator.embedded.gateway.moto_refusals import refuse_in_ec2, refuse_in_iam
+
 
 def _s3() -> None:
     """Leave bucket policies to the gateway.
@@ -65,7 +67,12 @@ def misunderstands(service: str, operation: str) -> bool:
     return service == "s3" and _S3_MISUNDERSTOOD.fullmatch(operation) is not None
 
 
-_FIXES: dict[str, Callable[[], None]] = {"s3": _s3, "codebuild": _codebuild}
+_FIXES: dict[str, Callable[[], None]] = {
+    "s3": _s3,
+    "ec2": refuse_in_ec2,
+    "iam": refuse_in_iam,
+    "codebuild": _codebuild,
+}
 _applied: set[str] = set()
 
 

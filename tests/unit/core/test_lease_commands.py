@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from orchestrator import lease_view, tags
+from orchestrator import tags
 from orchestrator.cli import main
 from orchestrator.lease import HourlyCost, Keep, Lease, LeaseState, new_lease
 from orchestrator.lease_view import cost_so_far, heartbeat_warning, money, warning_of
@@ -26,6 +26,8 @@ def homes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.delenv("EPHK_STATE_BUCKET", raising=False)
+    # A real one would take the expired leases of these tests for its own.
+    monkeypatch.setattr("orchestrator.teardown.reaper_process.ensure_reaper", lambda: None)
     monkeypatch.chdir(tmp_path)
 
 
@@ -182,20 +184,10 @@ def test_show_says_who_when_why_and_what_it_costs(desk: Desk) -> None:
 def test_a_reaper_that_stopped_is_a_warning(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     assert heartbeat_warning(NOW, NOW, span) == ""
     assert "5m" in heartbeat_warning(NOW - timedelta(minutes=5), NOW, span)
-    assert "no reaper has reported" in heartbeat_warning(None, NOW, span)
+    assert heartbeat_warning(None, NOW, span) == ""
     desk.put(a_lease(LeaseState.PROVISIONING))
     beat = NOW - timedelta(hours=1)
     monkeypatch.setattr("orchestrator.cli.leases.reaper_heartbeat", lambda: beat)
     shown = desk.run("list", "--json")
     assert json.loads(shown.stdout)["reaper"]["heartbeat"] == rfc3339(beat)
     assert "the reaper last reported" in desk.run("list").output
-
-
-def test_what_a_heartbeat_that_is_none_means(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Module:
-        @staticmethod
-        def read_heartbeat() -> None:
-            return None
-
-    monkeypatch.setattr(lease_view.importlib, "import_module", lambda _: Module)
-    assert lease_view.reaper_heartbeat() is None
