@@ -129,7 +129,7 @@ def layer_of(environment: Environment, contract: Contract) -> Layer:
     A contract that speaks for production alone is rehearsed there; the scorecard marks it so. The same holds for an
     adopted environment that is not known to be AWS's (`elsewhere`).
     """
-    if environment.target != "aws":
+    if environment.layer == "local":
         return "production" if contract.layers == ("production",) else "local"
     return "cloud" if "cloud" in contract.layers else contract.layers[0]
 

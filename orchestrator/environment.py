@@ -160,6 +160,11 @@ class Environment(_Frozen):
     read_only: bool = False
     tags: dict[str, str] = Field(default_factory=dict)
 
+    @property
+    def layer(self) -> Literal["local", "cloud"]:
+        """Where results about it count: only AWS's own endpoints are the cloud, whatever target was asked for."""
+        return "cloud" if self.target == "aws" and self.cloud.endpoint_url is None else "local"
+
     def principal(self, name: str) -> Principal:
         """Return the principal called `name`; raises KeyError."""
         for principal in self.principals:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import platform
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from orchestrator.errors import EphkError
 from orchestrator.handover import handed_over_on_interrupt
 from orchestrator.lease import DEFAULT_CREATE_WITHIN, DEFAULT_MAX_LIFETIME, Lease, LeaseState, new_lease
 from orchestrator.lease_access import session_of, stack_of
-from orchestrator.ledger import FileLedger
+from orchestrator.ledger import Ledger
 from orchestrator.policy_file import ProjectPolicy, load_policy
 from orchestrator.processes import ProcessRecord
 from orchestrator.progress import Progress
@@ -61,7 +62,7 @@ class Lifecycle:
         progress: where long work is reported.
     """
 
-    def __init__(self, ledger: FileLedger, progress: Progress) -> None:
+    def __init__(self, ledger: Ledger, progress: Progress) -> None:
         self.ledger = ledger
         self.progress = progress
 
@@ -80,7 +81,7 @@ class Lifecycle:
         costing = guard(request.spec, request.target, policy)
         if costing.note:
             self.progress.note(costing.note)
-        target = target_named(request.target)
+        target = target_named(request.target, provider=request.provider)
         target.prepare(self.progress, request.spec.region)
         lease = self._new_lease(request, policy, costing)
         with handed_over_on_interrupt(self.ledger, lease, self.progress):
@@ -116,7 +117,7 @@ class Lifecycle:
             provider=request.provider,
             hourly_cost=costing.hourly_cost,
             budget_usd=costing.budget_usd,
-            holder={"pid": own.pid, "create_time": own.create_time},
+            holder={"pid": own.pid, "create_time": own.create_time, "host": platform.node()},
         )
 
     def _provision(self, lease: Lease, request: UpRequest, target: Target) -> Lease:
@@ -127,7 +128,8 @@ class Lifecycle:
         from orchestrator.operator_admin import OperatorAdmin
         from orchestrator.readback import read_back
 
-        inputs = describe.stack_inputs(lease, spec, session, target.zones(session, spec.network.zones))
+        zones = target.zones(session, spec.network.zones)
+        inputs = describe.stack_inputs(lease, spec, session, zones, boundary_arn=target.boundary_arn())
         with OperatorAdmin(lease, spec, session, target) as operator:
             applied: list[Done] = []
 

@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "list": ("leases", "List the environments with their owner, age and time left."),
     "show": ("leases", "Show one environment: its lease, brokers, principals and what it owns."),
     "extend": ("leases", "Move the end of an environment's lease to TTL from now."),
+    "keep": ("leases", "Hold the reaper off an environment until a date, with a reason."),
     "env": ("env", "Print how a principal connects, with its secret: keep the output out of logs."),
     "plan": ("plan", "Show what would be made, without making anything."),
     "cost": ("cost", "Show what an environment would cost on AWS, or what it was billed."),
@@ -29,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "contracts": ("contracts", "List every contract: id, risk, layers and statement."),
     "scorecard": ("scorecard", "Show risk by layer from reports."),
     "cloud": ("cloud", "Start, stop or look at the embedded cloud."),
+    "bootstrap": ("bootstrap", "Set an AWS account up once: state bucket, reaper, the CI's role and its boundary."),
     "doctor": ("doctor", "Say what is installed and what is missing."),
     "setup": ("setup", "Install the Pulumi CLI, the JRE, the Kafka jars and the class-data archives into the cache."),
 }
@@ -57,13 +59,16 @@ class _Group(click.Group):
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="ephk")
-def main() -> None:
+@click.option("--state", metavar="s3://BUCKET", help="State bucket of environments on AWS (or EPHK_STATE_BUCKET).")
+def main(state: str | None) -> None:
     """Short-lived, real Kafka environments that prove their contracts and clean up after themselves.
 
     Exit codes: 0 fine, 1 could not do it, 2 wrong usage or spec, 3 a contract failed,
     4 something was left behind, 130 interrupted.
     """
     _keep_loopback_off_proxies()
+    if state is not None:
+        os.environ["EPHK_STATE_BUCKET"] = state  # for every process that this one starts, too
     # Whoever killed it: as long as there are leases here, something must be there to end them.
     from orchestrator.teardown.reaper_process import ensure_reaper  # not for `ephk --help`
 

@@ -16,7 +16,7 @@ from orchestrator import paths
 from orchestrator.cli.output import example, json_option, print_json, reports_errors
 from orchestrator.engine.pulumi_cli import find_cli
 from orchestrator.errors import EphkError, ExitCode
-from orchestrator.ledger import FileLedger
+from orchestrator.ledgers import Ledgers
 from orchestrator.tags import rfc3339
 from orchestrator.target import cloud_status, kafka_runtime_report
 from orchestrator.teardown.due import due_leases
@@ -107,11 +107,11 @@ def _cloud() -> Finding:
 
 
 def _leases() -> Finding:
-    ledger = FileLedger()
-    leases, broken = ledger.leases(), ledger.unreadable()
+    seen = Ledgers().look()
+    leases, broken = seen.leases, seen.unreadable
     if broken:
         return Finding(
-            "leases", "problem", f"cannot be read: {broken[0]}", "Look at the file; 'ephk cloud stop' ends its brokers."
+            "leases", "problem", f"cannot be read: {broken[0]}", "Look at it; 'ephk cloud stop' ends embedded brokers."
         )
     due = due_leases(leases)
     if due:

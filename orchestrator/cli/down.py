@@ -12,7 +12,7 @@ from orchestrator.cli.names import the_lease
 from orchestrator.cli.output import example, json_option, print_json, progress, reports_errors
 from orchestrator.errors import ExitCode
 from orchestrator.lease import Lease
-from orchestrator.ledger import FileLedger
+from orchestrator.ledgers import Ledgers
 from orchestrator.lifecycle import Interrupted, Lifecycle, interruptible
 from orchestrator.reports.console import console, receipt_lines
 from orchestrator.spec import parse_duration
@@ -57,7 +57,7 @@ def down_command(
     """
     if name and everything:
         raise click.UsageError("give a NAME or --all, not both")
-    ledger = FileLedger()
+    ledger = Ledgers()
     if name and (adopted := AdoptedStore().find(name)) is not None:
         _forget(adopted, as_json=as_json)
         return

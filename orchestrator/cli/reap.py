@@ -10,7 +10,7 @@ import click
 from orchestrator.cli.down import patience_option, seconds, show_receipts
 from orchestrator.cli.output import example, json_option, print_json, progress, reports_errors
 from orchestrator.errors import ExitCode
-from orchestrator.ledger import FileLedger
+from orchestrator.ledgers import Ledgers
 from orchestrator.reports.console import counts
 from orchestrator.signals import interruptible
 from orchestrator.teardown.reap import OrphanReport, Planned, Reaper
@@ -31,7 +31,7 @@ def reap_command(dry_run: bool, orphans: bool, grace: str | None, patience: str 
 
     May run in several places at once: a lease that another process is taking down is left to it.
     """
-    reaper = Reaper(FileLedger(), progress(), patience_s=seconds(patience, "--wait"))
+    reaper = Reaper(Ledgers(), progress(), patience_s=seconds(patience, "--wait"))
     allowed = seconds(grace, "--grace")
     spared = None if allowed is None else timedelta(seconds=allowed)
     if dry_run:

@@ -14,12 +14,12 @@ import click
 from orchestrator.cli.down import release
 from orchestrator.cli.output import example, json_option, print_json, progress, reports_errors, show_error
 from orchestrator.cli.scorecard import scorecard_of
-from orchestrator.cli.up import print_connection, spec_from, spec_options
+from orchestrator.cli.up import print_connection, spec_from, spec_options, up_request
 from orchestrator.errors import EphkError, ExitCode
 from orchestrator.handover import handed_over_on_interrupt
 from orchestrator.identities import connections_of, write_connection_files
 from orchestrator.lease import Lease
-from orchestrator.ledger import FileLedger
+from orchestrator.ledgers import Ledgers
 from orchestrator.lifecycle import Interrupted, Lifecycle, UpRequest, interruptible
 from orchestrator.paths import lease_dir
 from orchestrator.processes import ProcessRecord
@@ -88,7 +88,7 @@ def run_command(
     name: str | None,
     ttl: str | None,
     target: str,
-    provider: str,
+    provider: str | None,
     directory: Path | None,
     as_json: bool,
 ) -> None:
@@ -101,8 +101,8 @@ def run_command(
     command: list[str] = ctx.meta.get("command", [])
     if not command:
         raise click.UsageError("give the command to run after '--'")
-    request = UpRequest(spec_from(spec, name, ttl), target, provider)  # type: ignore[arg-type]
-    lifecycle = Lifecycle(FileLedger(), progress())
+    request = up_request(spec_from(spec, name, ttl), target, provider)
+    lifecycle = Lifecycle(Ledgers(), progress())
     outcome = _run(lifecycle, request, command, directory, quiet=as_json)
     if as_json:
         print_json(_document(outcome))

@@ -16,7 +16,8 @@ from orchestrator.adopted import Adopted, AdoptedStore
 from orchestrator.cli.names import the_lease
 from orchestrator.cli.output import example, json_option, print_json, progress, reports_errors
 from orchestrator.errors import EphkError, ExitCode, UsageError
-from orchestrator.ledger import FileLedger
+from orchestrator.ledger import Ledger
+from orchestrator.ledgers import Ledgers
 from orchestrator.lifecycle import Lifecycle, interruptible
 from orchestrator.progress import Progress
 from orchestrator.reports.console import console, report_summary, results_table
@@ -97,7 +98,7 @@ def _verify(
     reporter: Progress,
     on_result: Callable[[Result], None],
 ) -> Report:
-    ledger = FileLedger()
+    ledger = Ledgers()
     adopted = _adopted(ledger, name, file)
     if adopted is None:
         lease = the_lease(ledger, name)
@@ -115,7 +116,7 @@ def _verify(
     )
 
 
-def _adopted(ledger: FileLedger, name: str | None, file: Path | None) -> Adopted | None:
+def _adopted(ledger: Ledger, name: str | None, file: Path | None) -> Adopted | None:
     """Return the adopted environment that is meant, or None when it is a lease's."""
     store = AdoptedStore()
     if file is not None:

@@ -2,7 +2,7 @@
 
 A stack that somebody works on is left alone. A CLI or a lock whose owner is gone is taken over, but only on proof: the
 process does not exist on this machine, or its number belongs to a process that is younger than the record. A lock
-that another machine took cannot be judged from here.
+that another machine took is judged by its age alone: our runner ends every operation at its deadline.
 """
 
 from __future__ import annotations
@@ -149,10 +149,14 @@ class StackLock:
             since = datetime.fromisoformat(timestamp)
         return cls(pid, username, hostname, since)
 
-    def owner_is_gone(self) -> bool:
-        """Tell whether it is proved that the process that took the lock does not run any more."""
+    def owner_is_gone(self, gone_after_s: float) -> bool:
+        """Tell whether it is proved that the process that took the lock does not run any more.
+
+        Args:
+            gone_after_s: seconds after which no operation of ours can still be running, on whatever machine.
+        """
         if self.hostname != socket.gethostname():
-            return False
+            return self.since is not None and (datetime.now(UTC) - self.since).total_seconds() > gone_after_s
         try:
             process = psutil.Process(self.pid)
             if process.status() == psutil.STATUS_ZOMBIE:
@@ -170,11 +174,12 @@ class StackLock:
         return f"process {self.pid} of {self.username} on {self.hostname}{since}"
 
 
-def refuse_held(locks: Iterable[str]) -> int:
+def refuse_held(locks: Iterable[str], *, gone_after_s: float) -> int:
     """Check that nobody who may still live holds a stack.
 
     Args:
         locks: the texts of the lock files.
+        gone_after_s: see `StackLock.owner_is_gone`.
 
     Returns:
         How many locks there are, all of them of processes that are gone.
@@ -191,7 +196,7 @@ def refuse_held(locks: Iterable[str]) -> int:
                 f"the stack is locked, and nobody can tell by whom: {error}",
                 next_step="Look at the lock below the state's '.pulumi/locks', and remove it if its owner is gone.",
             ) from None
-        if not lock.owner_is_gone():
+        if not lock.owner_is_gone(gone_after_s):
             here = lock.hostname == socket.gethostname() and lock.username == getpass.getuser()
             raise EphkError(
                 f"the stack is locked by {lock}",

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from contracts.model import Result
 from orchestrator.lease import Lease
+from orchestrator.lease_view import cost_so_far, money
 from orchestrator.reports.evidence import evidence_line
 from orchestrator.reports.model import word
 from orchestrator.reports.report import Report
@@ -101,9 +102,9 @@ def receipt_lines(receipt: Receipt) -> list[Text]:
 
 
 def leases_table(leases: list[Lease], warnings: dict[str, str]) -> Table:
-    """Return leases with age and time left."""
+    """Return leases with age, time left and what they have cost by the estimate."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("name", "lease", "state", "target", "owner", "branch", "age", "left", "warning"):
+    for column in ("name", "lease", "state", "target", "owner", "branch", "age", "left", "cost", "warning"):
         table.add_column(column, overflow="fold")
     now = datetime.now(UTC)
     for lease in leases:
@@ -114,9 +115,10 @@ def leases_table(leases: list[Lease], warnings: dict[str, str]) -> Table:
             lease.state,
             lease.target,
             lease.provenance.owner,
-            lease.provenance.pull_request,
+            lease.provenance.branch if lease.provenance.branch != "none" else lease.provenance.pull_request,
             span((now - lease.created_at).total_seconds()),
             span(left) if left > 0 else "expired",
+            money(cost_so_far(lease, now)),
             Text(warnings.get(lease.id, ""), style="yellow"),
         )
     return table

@@ -14,7 +14,7 @@ from typing import Any
 
 from orchestrator.errors import EphkError
 from orchestrator.lease import Lease
-from orchestrator.ledger import Ledger
+from orchestrator.ledger import Ledger, NoSuchLeaseError
 from orchestrator.processes import ProcessRecord
 from orchestrator.tags import rfc3339
 
@@ -75,7 +75,7 @@ def claim(ledger: Ledger, lease: Lease, reason: str) -> Lease | None:
             pass
     try:
         current = ledger.find(lease.id)
-    except EphkError:
+    except NoSuchLeaseError:  # a ledger that cannot be asked is an error of its own
         return None
     other = being_taken_down(current)
     if other:

@@ -208,7 +208,7 @@ class Teardown:
     def _destroy(self, job: _Job, session: AwsSession) -> None:
         """Let Pulumi destroy what its state knows; its failure is a note, since the inventory is what decides."""
         self._end_engine(job.lease)
-        if not (paths.lease_dir(job.lease.id) / "pulumi").is_dir():
+        if job.lease.target == "embedded" and not (paths.lease_dir(job.lease.id) / "pulumi").is_dir():
             job.notes.append("there is no Pulumi state for the lease on this machine: deleted by tag")
             return
         stack = stack_of(job.lease)

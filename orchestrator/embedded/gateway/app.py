@@ -209,17 +209,20 @@ class Gateway:
     # Inside
 
     def _internal(self, request: HttpRequest) -> HttpResponse:
-        """Answer what the cloud's own processes ask; not a part of AWS. On the plain HTTP port, but for health."""
+        """Answer what the cloud's own processes ask; not a part of AWS.
+
+        Health and the brokers' CA are no secret and are answered on both ports, the rest in plain HTTP alone.
+        """
         if request.path == "/_ephk/health" and request.method == "GET":
             return HttpResponse(200, [("Content-Type", "application/json")], b'{"status": "ok"}')
-        if request.secure:
+        cluster = _CA_PATH.fullmatch(request.path)
+        if request.secure and not cluster:
             return _plain(404, "Not here.")
         try:
             if request.path.startswith("/_ephk/authority/"):
                 return self._authority.handle(request.path.rsplit("/", 1)[1], request)
             if request.path == "/_ephk/inventory" and request.method == "GET":
                 return self._inventory(request)
-            cluster = _CA_PATH.fullmatch(request.path)
             if cluster and request.method == "GET":
                 return self._cluster_ca(cluster[1])
         except Exception:  # noqa: BLE001 - a broker treats every answer but 200 as a refusal

@@ -69,6 +69,19 @@ def _kms() -> None:
     KmsBackend.schedule_key_deletion = by_id_or_arn
 
 
+def _codebuild() -> None:
+    """Let a project have no source: its source has no location then ("ProjectSource", AWS CodeBuild API Reference)."""
+    from moto.codebuild import responses
+
+    check: Callable[[dict[str, Any]], None] = responses._validate_required_params_source
+
+    def check_source(source: dict[str, Any]) -> None:
+        if source.get("type") != "NO_SOURCE":
+            check(source)
+
+    responses._validate_required_params_source = check_source
+
+
 #: Operations of S3 that moto answers with something else (it ignores a query parameter that it does not know, so that
 #: reading an analytics configuration lists objects, and writing one creates a bucket).
 _S3_MISUNDERSTOOD = re.compile(
@@ -82,7 +95,13 @@ def misunderstands(service: str, operation: str) -> bool:
     return service == "s3" and _S3_MISUNDERSTOOD.fullmatch(operation) is not None
 
 
-_FIXES: dict[str, Callable[[], None]] = {"s3": _s3, "ec2": _ec2, "kms": _kms, "iam": refuse_in_iam}
+_FIXES: dict[str, Callable[[], None]] = {
+    "s3": _s3,
+    "ec2": _ec2,
+    "kms": _kms,
+    "iam": refuse_in_iam,
+    "codebuild": _codebuild,
+}
 _applied: set[str] = set()
 
 

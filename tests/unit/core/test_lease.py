@@ -38,25 +38,6 @@ def test_a_lease_is_private_and_can_be_read_back(ledger: FileLedger) -> None:
     assert ledger.find("orders") == ledger.find(lease.id) == lease
 
 
-def test_a_name_is_leased_once_and_the_refusal_says_by_whom_and_until_when(ledger: FileLedger) -> None:
-    first = a_lease()
-    ledger.create(first)
-    with pytest.raises(EphkError) as caught:
-        ledger.create(a_lease())
-    assert "team orders" in caught.value.message
-    assert tags.rfc3339(first.expires_at) in caught.value.message
-    assert len(ledger.leases()) == 1
-
-
-def test_an_update_of_an_old_version_is_refused(ledger: FileLedger) -> None:
-    old = a_lease()
-    ledger.create(old)
-    ledger.update(old.moved_to(LeaseState.PROVISIONING))
-    with pytest.raises(EphkError, match="changed by another process"):
-        ledger.update(old.moved_to(LeaseState.RELEASING))
-    assert ledger.find("orders").state is LeaseState.PROVISIONING
-
-
 def test_a_removed_lease_leaves_no_file(ledger: FileLedger, tmp_path: Path) -> None:
     lease = a_lease()
     ledger.create(lease)
