@@ -21,8 +21,6 @@ from orchestrator.teardown.inventory import take_inventory
 if TYPE_CHECKING:  # Pulumi's SDK is loaded where it is used
     from orchestrator.engine.checkpoint import StateResource
 
-#: Seconds for what does not go at once; the teardown's own direct deletion has more patience, later.
-_PATIENCE_S = 5.0
 #: Made by services, not by a create of ours; they go with what they belong to.
 _OF_SERVICES = frozenset({"ec2:network-interface"})
 
@@ -41,7 +39,12 @@ class PendingOutcome:
 
 
 def delete_pending_creates(
-    session: AwsSession, lease: str, state: Sequence[StateResource], *, cancelled: threading.Event | None = None
+    session: AwsSession,
+    lease: str,
+    state: Sequence[StateResource],
+    *,
+    patience_s: float,
+    cancelled: threading.Event | None = None,
 ) -> PendingOutcome:
     """Delete what exists of a lease and is known to its state by name only, if anything.
 
@@ -49,6 +52,8 @@ def delete_pending_creates(
         session: of somebody who may delete.
         lease: the lease's id.
         state: what the stack's state knows.
+        patience_s: seconds for all waiting together. A cluster that MSK is still creating is waited for: destroy could
+            not delete the network under it either.
         cancelled: ends all waiting.
 
     Returns:
@@ -58,7 +63,7 @@ def delete_pending_creates(
     if not pending:
         return PendingOutcome()
     unknown = unknown_to(state, take_inventory(session, lease).left)
-    outcome = delete_directly(session, lease, unknown, patience_s=_PATIENCE_S, cancelled=cancelled)
+    outcome = delete_directly(session, lease, unknown, patience_s=patience_s, cancelled=cancelled)
     names = ", ".join(f"{resource.name} ({resource.type.rsplit(':', 1)[-1]})" for resource in pending)
     notes = [f"creates that were under way when the engine was ended: {names}"]
     if outcome.deleted:

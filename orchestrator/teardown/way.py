@@ -215,7 +215,9 @@ class Teardown:
         try:
             known = stack.resources()
             job.in_state = frozenset(resource.id for resource in known if resource.id)
-            pending = delete_pending_creates(session, job.lease.id, known, cancelled=self._cancelled)
+            pending = delete_pending_creates(
+                session, job.lease.id, known, patience_s=self._patience(job), cancelled=self._cancelled
+            )
             job.deleted += [Deleted(item.kind, item.identifier, "direct") for item in pending.deleted]
             job.notes += pending.notes
             removed = stack.destroy(target_of(job.lease).plugin_environment(session), self._progress)
@@ -223,6 +225,9 @@ class Teardown:
             job.notes.append(f"Pulumi's destroy did not finish: {error.message}")
             return
         job.deleted += [Deleted(kind, name, "pulumi") for kind, name in removed]
+
+    def _patience(self, job: _Job) -> float:
+        return PATIENCE_S[job.lease.target] if self._patience_s is None else self._patience_s
 
     def _delete_all(self, session: AwsSession, jobs: Sequence[_Job]) -> None:
         def delete(job: _Job) -> None:
@@ -232,7 +237,7 @@ class Teardown:
                 job.lease.id,
                 job.before.left,
                 in_state=job.in_state,
-                patience_s=PATIENCE_S[job.lease.target] if self._patience_s is None else self._patience_s,
+                patience_s=self._patience(job),
                 cancelled=self._cancelled,
             )
             by_pulumi = {item.name for item in job.deleted}

@@ -70,9 +70,14 @@ def test_run_brings_up_verifies_runs_and_removes(world: World, tmp_path: Path) -
     assert wait_until(lambda: gone(world), deadline_s=15), processes_of(world)
 
 
-def test_a_failing_command_gives_its_exit_code_and_the_environment_goes(world: World) -> None:
-    done = world.ephk("run", small_spec(world), "--", "sh", "-c", 'test -n "$KAFKA_BOOTSTRAP_SERVERS" && exit 7')
+def test_a_failing_command_gives_its_exit_code_and_the_environment_goes_also_with_a_corrupt_state(world: World) -> None:
+    states = world.state / "leases" / "*" / "pulumi" / "state" / ".pulumi" / "stacks" / "ephk" / "*.json"
+    corrupt = f'test -n "$KAFKA_BOOTSTRAP_SERVERS" && for state in {states}; do echo "{{" > $state; done; exit 7'
+    done = world.ephk("run", small_spec(world), "--", "sh", "-c", corrupt)
     assert done.status == 7, done.err
+    said = " ".join(done.out.split())  # the console wraps lines
+    assert "cannot be read" in said
+    assert "by direct" in said
     assert wait_until(lambda: gone(world), deadline_s=15), processes_of(world)
 
 

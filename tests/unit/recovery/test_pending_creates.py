@@ -38,7 +38,7 @@ def test_without_a_pending_create_nothing_is_asked(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(pending_creates, "take_inventory", never)
     finished = StateResource("urn:4", "aws:ec2/subnet:Subnet", "b", "subnet-1", "deleting")
-    assert delete_pending_creates(None, "l", [MADE, finished]) == pending_creates.PendingOutcome()  # type: ignore[arg-type]
+    assert delete_pending_creates(None, "l", [MADE, finished], patience_s=1) == pending_creates.PendingOutcome()  # type: ignore[arg-type]
 
 
 def test_only_what_the_state_has_no_id_for_is_deleted_and_all_of_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,7 +52,7 @@ def test_only_what_the_state_has_no_id_for_is_deleted_and_all_of_it_is_told(monk
 
     monkeypatch.setattr(pending_creates, "take_inventory", lambda *_: inventory)
     monkeypatch.setattr(pending_creates, "delete_directly", delete)
-    outcome = delete_pending_creates(None, "l", [MADE, PENDING])  # type: ignore[arg-type]
+    outcome = delete_pending_creates(None, "l", [MADE, PENDING], patience_s=1)  # type: ignore[arg-type]
     assert asked == [subnet]
     assert outcome.deleted == (subnet,)
     assert "private-a (Subnet)" in outcome.notes[0]
