@@ -177,6 +177,7 @@ class Lifecycle:
             deleted += [Deleted("process", f"broker {number + 1}", "direct") for number in range(ended)]
         else:
             deleted += self._destroy(lease, target.plugin_environment(session), notes)
+            deleted += _remove_decoys(session, lease)
             with self.progress.step("inventory"):
                 inventory = take_inventory(session, lease.id)
         receipt = Receipt(lease, tuple(deleted), inventory, tuple(notes), time.monotonic() - begun)
@@ -196,6 +197,13 @@ class Lifecycle:
             notes.append(f"Pulumi's destroy did not finish: {error.message}")
             return []
         return [Deleted(kind, name, "pulumi") for kind, name in removed]
+
+
+def _remove_decoys(session: AwsSession, lease: Lease) -> list[Deleted]:
+    """Remove what a `verify` that was killed has left outside of the environment."""
+    from contracts.iam import decoys
+
+    return [Deleted(kind, name, "direct") for kind, name in decoys.remove(session, lease.id)]
 
 
 def stack_of(lease: Lease) -> EnvironmentStack:

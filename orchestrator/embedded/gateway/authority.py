@@ -82,7 +82,7 @@ class Authority:
         try:
             document = json.loads(request.body)
             if endpoint == "authenticate":
-                return self._authenticate(str(document["token"]))
+                return self._authenticate(str(document["token"]), str(document["cluster_arn"]))
             if endpoint == "authorize":
                 allowed = self.authorize(
                     str(document["cluster_arn"]), str(document["principal_arn"]), list(document["requests"])
@@ -92,11 +92,16 @@ class Authority:
             return _answer(400, {"reason": "malformed request"})
         return _answer(404, {"reason": "no such endpoint"})
 
-    def _authenticate(self, token: str) -> HttpResponse:
+    def _authenticate(self, token: str, cluster_arn: str) -> HttpResponse:
+        """Check a token and the permission to connect, without which MSK refuses the connection itself."""
         try:
             caller, expires_at = self.verify(token, datetime.now(UTC))
         except SignatureError as error:
             return _answer(403, {"reason": error.message})
+        if self._caller(caller.arn) is None or not self._allowed(caller, "Connect", cluster_arn):
+            action = "kafka-cluster:Connect"
+            reason = f"User: {caller.arn} is not authorized to perform: {action} on resource: {cluster_arn}"
+            return _answer(403, {"reason": reason})
         return _answer(200, {"principal_arn": caller.arn, "expires_at_ms": int(expires_at.timestamp() * 1000)})
 
     def verify(self, token: str, now: datetime) -> tuple[Caller, datetime]:
