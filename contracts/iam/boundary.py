@@ -15,6 +15,7 @@ from contracts.iam.roles import Role, roles_of
 from contracts.iam.scene import Scene
 from contracts.model import Failed, Outcome, ProbeError, Verified, Watch
 from contracts.registry import contract
+from orchestrator.iam import PolicySet, Request
 
 #: What an attacker would like a role's own policy to say.
 _EVERYTHING: Mapping[str, Any] = {
@@ -65,20 +66,27 @@ def open_paths(
         PolicyError: a policy is malformed.
     """
     candidates = tuple(resources)
+    sets: dict[tuple[bool, str], PolicySet] = {}
 
-    def allowed(action: str, identity: tuple[Mapping[str, Any], ...] | None) -> bool:
+    def policies(action: str, *, everything: bool) -> PolicySet:
         # Whom a trust or key policy lets in is the other role's or the key's business (see `iam.trust.least`).
-        needed = action.split(":")[0] in _NEED_RESOURCE_POLICY
-        attached = _lets_the_account_in(role, action) if needed else None
-        return any(
-            role.decide(action, resource, context, resource_policy=attached, identity=identity).allowed
-            for resource in candidates
-        )
+        needed = action if action.split(":")[0] in _NEED_RESOURCE_POLICY else ""
+        if (everything, needed) not in sets:
+            sets[everything, needed] = role.compiled(
+                resource_policy=_lets_the_account_in(role, needed) if needed else None,
+                trust=needed.startswith("sts:"),
+                identity=[_EVERYTHING] if everything else None,
+            )
+        return sets[everything, needed]
 
-    def those(identity: tuple[Mapping[str, Any], ...] | None) -> list[Path]:
-        return [path for path in PATHS if all(allowed(action, identity) for action in path.actions)]
+    def those(*, everything: bool) -> list[Path]:
+        def allowed(action: str) -> bool:
+            asked = (Request(role.session_arn, action, resource, context) for resource in candidates)
+            return any(policies(action, everything=everything).decide(request).allowed for request in asked)
 
-    return those(None), those((_EVERYTHING,))
+        return [path for path in PATHS if all(map(allowed, path.actions))]
+
+    return those(everything=False), those(everything=True)
 
 
 def _lets_the_account_in(role: RolePolicies, action: str) -> Mapping[str, Any]:

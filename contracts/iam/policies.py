@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +44,30 @@ class RolePolicies:
         account = self.arn.split(":")[4]
         return f"arn:aws:sts::{account}:assumed-role/{self.arn.rsplit('/', 1)[1]}/{_SESSION_NAME}"
 
+    def compiled(
+        self,
+        *,
+        resource_policy: Mapping[str, Any] | None = None,
+        trust: bool = False,
+        identity: Sequence[Mapping[str, Any]] | None = None,
+    ) -> PolicySet:
+        """Return everything that bears on a request of this role, compiled.
+
+        Args:
+            resource_policy: the resource's own policy; for `sts:AssumeRole` the other role's trust policy.
+            trust: whether it is a trust policy.
+            identity: other identity-based policies than the role's own, to ask what its boundary leaves of them.
+
+        Raises:
+            PolicyError: a policy is malformed.
+        """
+        return PolicySet(
+            identity_policies=list(self.identity.values() if identity is None else identity),
+            boundary=self.boundary,
+            resource_policy=resource_policy,
+            trust=trust,
+        )
+
     def decide(
         self,
         action: str,
@@ -51,26 +75,10 @@ class RolePolicies:
         context: Mapping[str, str],
         *,
         resource_policy: Mapping[str, Any] | None = None,
-        identity: tuple[Mapping[str, Any], ...] | None = None,
     ) -> Decision:
-        """Evaluate a request of this role's session.
-
-        Args:
-            action: an IAM action.
-            resource: an ARN or `*`.
-            context: condition keys.
-            resource_policy: the resource's own policy; for `sts:AssumeRole` the other role's trust policy.
-            identity: other identity-based policies than the role's own, to ask what its boundary leaves of them.
-
-        Raises:
-            PolicyError: a policy is malformed.
-        """
-        return PolicySet(
-            identity_policies=list(self.identity.values()) if identity is None else list(identity),
-            boundary=self.boundary,
-            resource_policy=resource_policy,
-            trust=action.lower().startswith("sts:assumerole"),
-        ).decide(Request(self.session_arn, action, resource, context))
+        """Evaluate a request of this role's session; see `compiled`."""
+        policies = self.compiled(resource_policy=resource_policy, trust=action.lower().startswith("sts:assumerole"))
+        return policies.decide(Request(self.session_arn, action, resource, context))
 
 
 def read(access: Access, role: Role, watch: Watch) -> RolePolicies:

@@ -50,7 +50,7 @@ class Gateway:
     ) -> None:
         self._context, self._store = context, store
         identities = Identities(context.moto)
-        self._gate = PolicyGate(identities, context.moto)
+        self._gate = PolicyGate(identities, context.moto, context.scenario.enforces_iam)
         self._moto = MotoService()
         own: dict[str, ServiceBackend] = {
             "sts": StsBackend(store, identities, self._gate),
@@ -63,6 +63,7 @@ class Gateway:
             token=context.authority_token,
             region=context.region,
             account_id=context.account_id,
+            enforced=context.scenario.enforces_iam,
         )
         self._ports: frozenset[int] = frozenset()
         self._lock = threading.Lock()
