@@ -26,6 +26,7 @@ MODULES = (
     "contracts.certificates",
     "contracts.listeners",
     "contracts.authentication",
+    "contracts.iam_authentication",
     "contracts.authorization",
     "contracts.iam.allow_deny",
     "contracts.iam.boundary",
