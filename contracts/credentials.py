@@ -102,12 +102,21 @@ class Credentials:
         """Return an MSK IAM token of the principal's role, and when it expires in seconds since the epoch."""
         if principal.role_arn is None:
             raise ProbeError(f"principal {principal.name} names no IAM role")
-        provider = _Fixed(self.signing_keys(self.role(principal.role_arn, watch)))
+        return self.sign(self.signing_keys(self.role(principal.role_arn, watch)))
+
+    def sign(self, keys: BotocoreCredentials) -> tuple[str, float]:
+        """Return an MSK IAM token that these keys sign, and when it expires in seconds since the epoch."""
         token, expires_ms = MSKAuthTokenProvider.generate_auth_token_from_credentials_provider(
-            self._environment.cloud.region, provider
+            self._environment.cloud.region, _Fixed(keys)
         )
         self.secret_values.add(token)
         return str(token), float(expires_ms) / 1000
+
+    @property
+    def base_keys(self) -> tuple[str, str] | None:
+        """The access key with which roles are assumed; None where that is the caller's own AWS configuration."""
+        own = self._session.credentials
+        return (own.access_key_id, own.secret_access_key) if own is not None else None
 
     def another_session(self, principal: Principal, watch: Watch, *, same_name: bool) -> BotocoreCredentials:
         """Assume the principal's role anew, under the same session name or under another; returns the keys."""

@@ -58,7 +58,7 @@ def _secrets(principal: Principal, directory: Path, credentials: Credentials) ->
         ):
             write_private(path, text)
         return Secrets(certificate=certificate, key=key, keystore=keystore)
-    return Secrets()
+    return Secrets(aws_keys=credentials.base_keys)
 
 
 def write_connection_files(connections: list[Connection], directory: Path) -> list[Path]:

@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "show": ("leases", "Show one environment: its lease, brokers, principals and what it owns."),
     "extend": ("leases", "Move the end of an environment's lease to TTL from now."),
     "env": ("env", "Print how a principal connects, with its secret: keep the output out of logs."),
+    "token": ("token", "Print a fresh token of an IAM principal, for clients that use OAUTHBEARER."),
     "plan": ("plan", "Show what would be made, without making anything."),
     "reap": ("reap", "Take down every environment whose lease has expired or whose teardown was not finished."),
     "check": ("check", "Check policies and plans without an environment."),
