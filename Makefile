@@ -7,7 +7,7 @@ STAMP  := $(VENV)/.installed
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench clean
+.PHONY: help setup demo test lint format bench fuzz clean
 
 help:  ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ format: $(STAMP)  ## Let ruff fix and format
 
 bench: setup  ## Compare ephk with bare brokers, in one run
 	@$(BIN)/python -m tests.bench
+
+fuzz: $(STAMP)  ## 10,000 malformed requests, policies and tokens against the gateway, in process
+	@EPHK_FUZZ_EXAMPLES=1430 $(BIN)/python -m pytest -q -p no:cacheprovider tests/unit/gateway/test_gateway_fuzz.py
 
 clean:  ## Remove the venv and build products (caches under $XDG_CACHE_HOME/ephk stay)
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov

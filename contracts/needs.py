@@ -25,6 +25,10 @@ _PRESENT: dict[str, tuple[Callable[[Environment], bool], str]] = {
         "the environment names no IAM role",
     ),
     "boundary": (lambda e: e.boundary_arn is not None, "the environment names no permissions boundary"),
+    "state": (
+        lambda e: e.state_bucket is not None,
+        "the environment's state is in files of the machine that made it, which no cloud identity reaches",
+    ),
     "bucket": (lambda e: e.bucket is not None, "the environment has no bucket"),
     "network": (lambda e: e.network is not None, "the environment names no network"),
     "tags": (lambda e: bool(e.tags), "the environment declares no tags"),

@@ -31,6 +31,7 @@ MODULES = (
     "contracts.iam.allow_deny",
     "contracts.iam.boundary",
     "contracts.iam.trust",
+    "contracts.iam.state",
     "contracts.iam.views",
     "contracts.bucket",
     "contracts.network",

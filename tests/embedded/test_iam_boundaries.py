@@ -137,6 +137,27 @@ def administrators(subject: Subject) -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def state(subject: Subject) -> Iterator[Subject]:
+    """Say that the environment's state is in a bucket, and make that bucket."""
+    s3, name = subject.session.client("s3"), "ephk-state-of-all"
+    s3.create_bucket(Bucket=name)
+    try:
+        yield Subject(subject.environment.model_copy(update={"state_bucket": name}), subject.session, subject.orders)
+    finally:
+        s3.delete_bucket(Bucket=name)
+
+
+def test_no_role_reads_the_state_unless_a_policy_lets_it(state: Subject) -> None:
+    assert state.probe("iam.state.unreadable")["iam.state.unreadable"].status == "verified"
+    with inline(state, "operator", allow("s3:*")), boundary_version(state, allow("*")):
+        result = state.probe("iam.state.unreadable")["iam.state.unreadable"]
+    assert (result.status, "operator may s3:ListBucket on arn:aws:s3:::ephk-state-of-all" in result.reason) == (
+        "failed",
+        True,
+    )
+
+
 Hole = Callable[[Subject], AbstractContextManager[None]]
 
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from orchestrator.embedded.context import CloudContext
-from orchestrator.embedded.gateway import errors, payload, sigv2, sigv4
+from orchestrator.embedded.gateway import errors, payload, policy_documents, sigv2, sigv4
 from orchestrator.embedded.gateway.authority import Authority
 from orchestrator.embedded.gateway.backends import Backends
 from orchestrator.embedded.gateway.credentials import CredentialStore
@@ -198,6 +198,7 @@ class Gateway:
         if not target.service or target.operation is None:
             raise errors.not_available(target.signing_name, target.requested, target.protocol)
         self._gate.check(request, target, caller, region)
+        policy_documents.check(request, target)
         if target.service in self.backends:
             return self.backends.call(request, target, caller)
         key = caller.access_key_id or self._store.administrator.access_key_id

@@ -98,7 +98,7 @@ class Authority:
                     str(document["cluster_arn"]), str(document["principal_arn"]), list(document["requests"])
                 )
                 return _answer(200, {"allowed": allowed})
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return _answer(400, {"reason": "malformed request"})
         return _answer(404, {"reason": "no such endpoint"})
 
