@@ -135,7 +135,7 @@ class Environment(_Frozen):
         flavour: what provides the Kafka API (`msk`, ...).
         target: `embedded` or `aws`; an embedded result never counts as cloud.
         tags: the tags that everything must carry.
-        roles: IAM role ARNs by purpose (`operator`, `connector`, `ci`); an IAM principal names its own.
+        roles: IAM role ARNs by purpose (`operator`, `connector`, `worker`, `ci`); an IAM principal names its own.
         boundary_arn: the permissions boundary that every role must carry.
         state_bucket: the bucket that holds the provisioning state; None when it is in files of this machine.
     """

@@ -111,7 +111,7 @@ def allowed(environment: Environment) -> Iterable[Member]:
     """Yield one member for each role and each thing that its purpose needs."""
     for role in roles_of(environment):
         for permission in PERMISSIONS:
-            if permission.applies_to(role.purpose, environment):
+            if permission.applies_to(role.purpose):
                 yield Member(
                     f"iam.{role.label}.allow.{permission.name}",
                     f"Role {role.label} can {permission.statement}",
@@ -132,7 +132,7 @@ def denied(environment: Environment) -> Iterable[Member]:
     """Yield one member for each role and each thing that it must not do."""
     for role in roles_of(environment):
         for prohibition in PROHIBITIONS:
-            if prohibition.applies_to(role.purpose, environment):
+            if prohibition.applies_to(role.purpose):
                 yield Member(
                     f"iam.{role.label}.deny.{prohibition.name}",
                     f"Role {role.label} may not {prohibition.statement}",

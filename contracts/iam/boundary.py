@@ -156,7 +156,7 @@ def escalation(access: Access, watch: Watch) -> Outcome:
         ways[role.label] = open_paths(policies.read(access, role, watch), _resources(access, role), region)
         scene = Scene(access, role, watch)
         for prohibition in PROHIBITIONS:
-            if prohibition.name in _LIVE_STEPS and prohibition.applies_to(role.purpose, access.environment):
+            if prohibition.name in _LIVE_STEPS and prohibition.applies_to(role.purpose):
                 tried = [item for item in try_all(scene, prohibition.checks(scene)) if item.answer is not None]
                 live[role.label] = live.get(role.label, {}) | {str(t): t.answer.said for t in tried if t.answer}
                 if granted := [t for t in tried if t.answer and t.answer.verdict == "allowed"]:

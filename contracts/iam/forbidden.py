@@ -13,9 +13,8 @@ from functools import partial
 from contracts.iam import decoys
 from contracts.iam.attempts import Attempt
 from contracts.iam.kafka_calls import connect
-from contracts.iam.roles import ADMINISTERING, STORING
+from contracts.iam.roles import ADMINISTERING, STORING, WORKING
 from contracts.iam.scene import Check, Scene
-from orchestrator.environment import Environment
 
 _NO_POLICY = "{}"
 _NOT_A_VERSION = "ephk-probe"
@@ -35,7 +34,6 @@ class Prohibition:
         checks: the permissions that make it up.
         purposes: the roles that it holds for, by purpose; empty means every role that is not in `not_for`.
         not_for: purposes that may do it.
-        when: whether the environment is one in which it holds.
     """
 
     name: str
@@ -43,12 +41,10 @@ class Prohibition:
     checks: Callable[[Scene], list[Check]]
     purposes: frozenset[str] = frozenset()
     not_for: frozenset[str] = frozenset()
-    when: Callable[[Environment], bool] = lambda _environment: True
 
-    def applies_to(self, purpose: str, environment: Environment) -> bool:
+    def applies_to(self, purpose: str) -> bool:
         """Tell whether roles of a purpose are held to it."""
-        held = purpose not in self.not_for and (not self.purposes or purpose in self.purposes)
-        return held and self.when(environment)
+        return purpose not in self.not_for and (not self.purposes or purpose in self.purposes)
 
 
 def _foreign_bucket(scene: Scene) -> list[Check]:
@@ -184,7 +180,7 @@ def _connect(scene: Scene) -> list[Check]:
 PROHIBITIONS = (
     Prohibition("other-bucket", "read or write another environment's bucket", _foreign_bucket),
     Prohibition(
-        "bucket", "read or write the environment's bucket", _own_bucket, not_for=STORING | ADMINISTERING
+        "bucket", "read or write the environment's bucket", _own_bucket, not_for=STORING | WORKING | ADMINISTERING
     ),
     Prohibition(
         "secrets", "read a SCRAM secret, of this environment or of another", _secrets, not_for=ADMINISTERING
@@ -196,6 +192,5 @@ PROHIBITIONS = (
     Prohibition("leave-region", "act in another region", _leave_region),
     Prohibition("assume-role", "become another role of the environment", _other_roles, not_for=ADMINISTERING),
     Prohibition("untagged", "create what does not carry the lease's tags", _untagged),
-    # Without connectors their role has nothing to do at the brokers.
-    Prohibition("connect", "connect to Kafka", _connect, purposes=STORING, when=lambda e: e.connect_url is None),
+    Prohibition("connect", "connect to Kafka", _connect, purposes=STORING),
 )  # fmt: skip

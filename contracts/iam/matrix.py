@@ -101,7 +101,7 @@ def _iam_cells(access: Access, watch: Watch) -> list[Cell]:
         scene = Scene(access, role, watch)
         checks: dict[Check, View] = {}
         for group in (*PERMISSIONS, *PROHIBITIONS):
-            if group.applies_to(role.purpose, access.environment):
+            if group.applies_to(role.purpose):
                 checks |= {check: _answered(scene.answer(check)) for check in group.checks(scene)}
         if role.principal is not None:
             checks |= {

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 from contracts.iam import kafka_calls
 from contracts.iam.attempts import Attempt
-from contracts.iam.roles import STORING
+from contracts.iam.roles import STORING, WORKING
 from contracts.iam.scene import Check, Scene
-from orchestrator.environment import Environment
 
-_CONNECTING = frozenset({"operator", "client"})
+_CLIENTS = frozenset({"operator", "client"})
 
 
 @dataclass(frozen=True)
@@ -30,10 +29,9 @@ class Permission:
     checks: Callable[[Scene], list[Check]]
     purposes: frozenset[str]
 
-    def applies_to(self, purpose: str, environment: Environment) -> bool:
-        """Tell whether roles of a purpose need it; connectors connect where there are any."""
-        working = self.purposes | (STORING if self.name == "connect" and environment.connect_url else frozenset())
-        return purpose in working
+    def applies_to(self, purpose: str) -> bool:
+        """Tell whether roles of a purpose need it."""
+        return purpose in self.purposes
 
 
 def _describe_cluster(scene: Scene) -> list[Check]:
@@ -76,8 +74,8 @@ def _use_bucket(scene: Scene) -> list[Check]:
 
 #: In the order of the report.
 PERMISSIONS = (
-    Permission("describe-cluster", "describe the cluster and find its brokers", _describe_cluster, _CONNECTING),
-    Permission("connect", "connect to Kafka and see the topics that it was granted", _connect, _CONNECTING),
+    Permission("describe-cluster", "describe the cluster and find its brokers", _describe_cluster, _CLIENTS),
+    Permission("connect", "connect to Kafka and see the topics that it was granted", _connect, _CLIENTS | WORKING),
     Permission("administer", "create topics and list ACLs", _administer, frozenset({"operator"})),
     Permission("use-bucket", "list, write and read the environment's bucket", _use_bucket, STORING),
 )

@@ -8,8 +8,10 @@ from orchestrator.environment import Environment, Principal
 
 #: Purposes that administer environments: they delete clusters, which the others must not.
 ADMINISTERING = frozenset({"ci"})
-#: Purposes that hold what is in the bucket.
+#: Purposes that hold what is in the bucket, and have nothing to do at the brokers.
 STORING = frozenset({"connector"})
+#: Purposes of workers that move data between Kafka and the bucket: both are theirs, each as far as they were granted.
+WORKING = frozenset({"worker"})
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,8 @@ class Role:
     Attributes:
         label: its part of a contract's id: the purpose (`operator`), or `client-<principal>`.
         arn: the role's ARN.
-        purpose: `operator`, `connector`, `ci`, or `client` for an IAM principal.
+        purpose: `operator`, `connector`, `worker`, `ci`, or `client` for an IAM principal; any other purpose is held
+            to all prohibitions.
         principal: the IAM principal that it belongs to, if it does.
     """
 

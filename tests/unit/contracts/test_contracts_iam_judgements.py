@@ -153,10 +153,12 @@ def test_each_purpose_is_held_to_what_it_must_not_do() -> None:
     assert "iam.connector.deny.bucket" not in found
 
 
-def test_connectors_connect_where_there_are_any() -> None:
-    found = ids(connect_url="https://localhost:1")
-    assert "iam.connector.deny.connect" not in found
-    assert "iam.connector.allow.connect" in found
+def test_workers_connect_and_use_the_bucket_and_unknown_purposes_are_held_to_everything() -> None:
+    made = environment(roles={"worker": ROLES["connector"], "batch": ROLES["ci"]}, principals=(WRITER,))
+    found = {member.id for member in contracts_for(made, ["iam.*"], load())}
+    assert {"iam.worker.allow.connect", "iam.worker.deny.delete-cluster", "iam.batch.deny.bucket"} <= found
+    assert not found & {"iam.worker.deny.connect", "iam.worker.deny.bucket"}
+    assert not [name for name in found if name.startswith("iam.batch.allow.")]
 
 
 def test_names_of_permissions_and_prohibitions_are_unique() -> None:
