@@ -16,7 +16,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from contracts.access import Access
-from contracts.model import Watch
+from contracts.model import ProbeError, Watch
 from orchestrator import tags
 from orchestrator.aws import AwsSession
 
@@ -50,9 +50,20 @@ def ensure(access: Access, watch: Watch) -> Decoys:
     """Make the decoys, once in a run; they go when the access is closed.
 
     Raises:
-        botocore.exceptions.ClientError: the verifying session may not make them.
+        ProbeError: the verifying session may not make them.
     """
-    return access.once("decoys", lambda: _make(access, watch), watch)
+
+    def make() -> Decoys:
+        try:
+            return _make(access, watch)
+        except ClientError as error:
+            raise ProbeError(
+                f"{watch.waiting_for} failed: {error.response['Error']['Code']}; without something that is somebody "
+                "else's a refusal proves nothing (the verifying session needs to create buckets and secrets named "
+                "ephk-decoy-*)"
+            ) from error
+
+    return access.once("decoys", make, watch)
 
 
 def _make(access: Access, watch: Watch) -> Decoys:

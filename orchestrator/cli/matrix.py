@@ -8,6 +8,7 @@ import click
 
 from orchestrator.cli.names import the_lease
 from orchestrator.cli.output import example, json_option, print_json, progress, reports_errors
+from orchestrator.errors import UsageError
 from orchestrator.ledger import FileLedger
 from orchestrator.lifecycle import ready_environment, session_of
 
@@ -32,16 +33,21 @@ def check_matrix(name: str | None, principal: str | None, denied: bool, as_json:
     from contracts.iam.matrix import build
     from contracts.model import Watch
     from orchestrator.reports.console import console
-    from orchestrator.reports.matrix_table import matrix_table
+    from orchestrator.reports.matrix_table import LEGEND, matrix_table
 
     lease = the_lease(FileLedger(), name)
     environment = ready_environment(lease)
     with progress().step("matrix"), Access(environment, session_of(lease)) as access:
         cells = access.redact([cell.as_dict() for cell in build(access, Watch(_DEADLINE_S))])
-    cells = [
-        c for c in cells if (not principal or c["principal"] == principal) and (denied or c["allowed"] is not False)
+    known = list(dict.fromkeys(cell["principal"] for cell in cells))
+    if principal is not None and principal not in known:
+        raise UsageError(f"environment {lease.name} has no '{principal}'", next_step=f"There are: {', '.join(known)}.")
+    shown = [
+        cell for cell in cells if principal in (None, cell["principal"]) and (denied or cell["allowed"] is not False)
     ]
     if as_json:
-        print_json({"environment": lease.name, "lease": lease.id, "cells": cells})
-    else:
-        console(sys.stdout).print(matrix_table(cells, environment.cloud.region))
+        print_json({"environment": lease.name, "lease": lease.id, "cells": shown})
+        return
+    out = console(sys.stdout)
+    out.print(matrix_table(shown, environment.cloud.region))
+    out.print(LEGEND)

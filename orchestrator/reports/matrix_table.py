@@ -12,18 +12,17 @@ _ANSWERS = {True: ("allow", "green"), False: ("deny", ""), None: ("unknown", "ye
 _LETTERS = {"evaluated": "E", "simulated": "S", "probed": "P"}
 
 
+LEGEND = "how: E evaluated from policies or ACLs, S stated by the provider, P probed; ! they disagree"
+
+
 def matrix_table(cells: Sequence[dict[str, Any]], region: str) -> Table:
-    """Return the cells as rows, each principal named once; a letter for each view that tells: E, S and P.
+    """Return the cells as rows, each principal named once; a letter for each view that tells (see `LEGEND`).
 
     Args:
         cells: as `contracts.iam.matrix.Cell.as_dict` gives them.
         region: the environment's own, which need not be shown in every row.
     """
-    table = Table(
-        box=None, pad_edge=False, header_style="bold",
-        caption="how: E evaluated from policies or ACLs, S stated by the provider, P probed; ! they disagree",
-        caption_justify="left",
-    )  # fmt: skip
+    table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("principal", "via", "action", "resource", "answer", "how"):
         table.add_column(column, overflow="fold")
     previous = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -212,6 +213,16 @@ def test_the_matrix_tells_iam_from_acls_and_the_views_agree(subject: Subject) ->
     producer = seen["orders-producer", "WRITE", "topic orders"]
     assert (producer.via, producer.allowed, producer.established) == ("ACL", True, ("evaluated", "simulated", "probed"))
     assert seen["orders-producer", "WRITE", "topic payments"].allowed is False
+
+
+def test_the_matrix_as_a_command(subject: Subject) -> None:
+    world, name = subject.orders.world, subject.orders.name
+    shown = world.must("check", "matrix", name, "--principal", "orders-producer", "--no-denied").out
+    assert re.search(r"orders-producer +ACL +WRITE +topic orders +allow +ESP\n", shown), shown
+    assert "deny" not in shown
+    document = world.must("check", "matrix", name, "--principal", "operator", "--json").json()
+    assert {cell["principal"] for cell in document["cells"]} == {"operator"}
+    assert world.ephk("check", "matrix", name, "--principal", "nobody").status == 2
 
 
 def test_what_a_killed_run_leaves_is_removed_and_counts_for_no_lease(subject: Subject) -> None:
