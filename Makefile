@@ -42,7 +42,7 @@ bench: setup  ## Compare ephk with bare brokers, in one run
 	@$(BIN)/python -m tests.bench
 
 fuzz: $(STAMP)  ## 10,000 malformed requests, policies and tokens against the gateway, in process
-	@EPHK_FUZZ_EXAMPLES=1430 $(BIN)/python -m pytest -q -p no:cacheprovider tests/unit/gateway/test_gateway_fuzz.py
+	@EPHK_FUZZ_EXAMPLES=1430 $(BIN)/python -m pytest -q -p no:cacheprovider tests/unit/gateway/test_gateway_fuzz_*.py
 
 clean:  ## Remove the venv and build products (caches under $XDG_CACHE_HOME/ephk stay)
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov
