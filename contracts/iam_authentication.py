@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import partial
 
 from botocore.credentials import Credentials
 
@@ -101,7 +102,7 @@ def forged(keys: Credentials) -> Credentials:
     "auth.iam.forged.refused",
     title="Forged IAM signatures are refused",
     risk="Whoever knows an access key's id, which is no secret, connects as its role",
-    statement="Every broker refuses a payload that is signed with another secret key: SASL_AUTHENTICATION_FAILED",
+    statement="Every broker refuses what is signed with another secret key or for another host, in both mechanisms",
     remediation="Check the IAM listener's callback handler",
     documentation=_DOCUMENTATION,
     needs=("listener.iam", "roles"),
@@ -112,10 +113,11 @@ def forged_refused(access: Access, watch: Watch) -> Outcome:
     region = access.environment.cloud.region
     codes: dict[str, int] = {}
     for address in access.addresses("iam", watch):
-        right = json.loads(payload(keys, region, "b-1.elsewhere.example"))
-        attempts = {
-            "wrong secret": _signed(access, forged(keys), address),
-            "signed for another host": MskIam(lambda r=right, a=address: json.dumps({**r, "host": a.host})),  # type: ignore[misc]
+        elsewhere = json.loads(payload(keys, region, "b-1.elsewhere.example"))
+        attempts: dict[str, Sasl] = {
+            "token of a wrong secret": OAuthBearer(lambda: access.credentials.sign(forged(keys))[0]),
+            "payload of a wrong secret": _signed(access, forged(keys), address),
+            "payload for another host": MskIam(partial(json.dumps, {**elsewhere, "host": address.host})),
         }
         for what, sasl in attempts.items():
             try:

@@ -12,6 +12,7 @@ from contracts.iam.forbidden import PROHIBITIONS
 from contracts.iam.permitted import PERMISSIONS
 from contracts.iam.roles import roles_of
 from contracts.iam.scene import Check
+from contracts.iam_authentication import judge_accepted, judge_forged, judge_reauthentication
 from contracts.model import Failed, ProbeError, Verified
 from contracts.registry import contracts_for, load
 from contracts.wire.errors import SaslRefusedError
@@ -165,6 +166,32 @@ def test_names_of_permissions_and_prohibitions_are_unique() -> None:
     for group in (PERMISSIONS, PROHIBITIONS):
         names = [item.name for item in group]
         assert len(set(names)) == len(names)
+
+
+def test_only_a_failed_authentication_refuses_a_forged_signature() -> None:
+    assert isinstance(judge_forged({"b:1, token": 58}), Verified)
+    accepted = judge_forged({"b:1, token": 58, "b:2, token": 0})
+    assert isinstance(accepted, Failed)
+    assert "b:2, token accepted a forged signature" in accepted.reason
+    with pytest.raises(ProbeError):
+        judge_forged({"b:1, token": 33})
+
+
+def test_a_session_goes_on_under_its_own_name_only() -> None:
+    changed = "b:1: Cannot change principals during re-authentication from User.a: User.b"
+    assert isinstance(judge_reauthentication("", changed), Verified)
+    for same, other in (("b:1: Access denied", changed), ("", "")):
+        assert isinstance(judge_reauthentication(same, other), Failed)
+    with pytest.raises(ProbeError, match="another reason"):
+        judge_reauthentication("", "b:1: Access denied")
+
+
+def test_each_broker_takes_both_mechanisms() -> None:
+    both = {"OAUTHBEARER": "NONE", "AWS_MSK_IAM": "NONE"}
+    assert isinstance(judge_accepted({"b:1": both}), Verified)
+    outcome = judge_accepted({"b:1": both, "b:2": {**both, "AWS_MSK_IAM": "UNSUPPORTED_SASL_MECHANISM"}})
+    assert isinstance(outcome, Failed)
+    assert outcome.reason == "b:2 refused AWS_MSK_IAM: UNSUPPORTED_SASL_MECHANISM"
 
 
 def test_an_environment_without_roles_says_so() -> None:
