@@ -9,7 +9,7 @@ WORKERS ?= 2
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test chaos lint format resilience bench docs clean
+.PHONY: help setup demo test chaos fuzz lint format resilience bench docs clean
 
 help:  ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,8 @@ bench: setup  ## Compare ephk with bare brokers, in one run
 
 docs: $(STAMP)  ## Write docs/contracts.md and the JSON Schemas anew from the code
 	@$(BIN)/python -m orchestrator.reports.published .
+fuzz: $(STAMP)  ## 10,000 malformed requests, policies and tokens against the gateway, in process
+	@EPHK_FUZZ_EXAMPLES=1430 $(BIN)/python -m pytest -q -p no:cacheprovider tests/unit/gateway/test_gateway_fuzz_*.py
 
 clean:  ## Remove the venv and build products (caches under $XDG_CACHE_HOME/ephk stay)
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov

@@ -50,7 +50,7 @@ def _secrets(principal: Principal, directory: Path, credentials: Credentials, wa
         ):
             write_private(path, text)
         return Secrets(certificate=certificate, key=key, keystore=keystore)
-    return Secrets()
+    return Secrets(aws_keys=credentials.base_keys)
 
 
 def write(connections: Iterable[Connection], directory: Path) -> list[Path]:

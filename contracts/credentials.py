@@ -106,10 +106,7 @@ class Credentials:
         def assume() -> AwsSession:
             watch.waiting(f"credentials of role {role_arn}")
             session = self._session.assume_role(role_arn, _SESSION_NAME)
-            if session.credentials is not None:
-                self.secret_values.update(
-                    filter(None, (session.credentials.secret_access_key, session.credentials.session_token))
-                )
+            self.signing_keys(session)
             return session
 
         return self._memo.get(("role", role_arn), assume, watch)
@@ -118,15 +115,37 @@ class Credentials:
         """Return an MSK IAM token of the principal's role, and when it expires in seconds since the epoch."""
         if principal.role_arn is None:
             raise OutOfReachError(f"principal {principal.name} names no IAM role")
-        keys = self.role(principal.role_arn, watch).credentials
-        if keys is None:
-            raise ProbeError(f"role {principal.role_arn} gave no credentials")
-        provider = _Fixed(BotocoreCredentials(keys.access_key_id, keys.secret_access_key, keys.session_token))
+        return self.sign(self.signing_keys(self.role(principal.role_arn, watch)))
+
+    def sign(self, keys: BotocoreCredentials) -> tuple[str, float]:
+        """Return an MSK IAM token that these keys sign, and when it expires in seconds since the epoch."""
         token, expires_ms = MSKAuthTokenProvider.generate_auth_token_from_credentials_provider(
-            self._environment.cloud.region, provider
+            self._environment.cloud.region, _Fixed(keys)
         )
         self.secret_values.add(token)
         return str(token), float(expires_ms) / 1000
+
+    @property
+    def base_keys(self) -> tuple[str, str] | None:
+        """The access key with which roles are assumed; None where that is the caller's own AWS configuration."""
+        own = self._session.credentials
+        return (own.access_key_id, own.secret_access_key) if own is not None else None
+
+    def another_session(self, principal: Principal, watch: Watch, *, same_name: bool) -> BotocoreCredentials:
+        """Assume the principal's role anew, under the same session name or under another; returns the keys."""
+        if principal.role_arn is None:
+            raise OutOfReachError(f"principal {principal.name} names no IAM role")
+        watch.waiting(f"another session of role {principal.role_arn}")
+        name = _SESSION_NAME if same_name else f"{_SESSION_NAME}-other"
+        return self.signing_keys(self._session.assume_role(principal.role_arn, name))
+
+    def signing_keys(self, session: AwsSession) -> BotocoreCredentials:
+        """Return the keys of an assumed role, as signers take them."""
+        keys = session.credentials
+        if keys is None:
+            raise ProbeError("the role gave no credentials")
+        self.secret_values.update(filter(None, (keys.secret_access_key, keys.session_token)))
+        return BotocoreCredentials(keys.access_key_id, keys.secret_access_key, keys.session_token)
 
     def certificate(self, common_name: str, watch: Watch) -> ClientKeyPair:
         """Issue a client certificate from the environment's private CA (ACM PCA), valid for a day."""

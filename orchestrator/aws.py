@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import boto3
@@ -20,6 +21,7 @@ class Credentials:
     access_key_id: str
     secret_access_key: str = field(repr=False)
     session_token: str | None = field(default=None, repr=False)
+    expiration: datetime | None = None
 
 
 class AwsSession:
@@ -86,5 +88,5 @@ class AwsSession:
         answer = self.client("sts").assume_role(RoleArn=role_arn, RoleSessionName=session_name)["Credentials"]
         return AwsSession(
             self.cloud,
-            Credentials(answer["AccessKeyId"], answer["SecretAccessKey"], answer["SessionToken"]),
+            Credentials(answer["AccessKeyId"], answer["SecretAccessKey"], answer["SessionToken"], answer["Expiration"]),
         )

@@ -137,8 +137,9 @@ class Environment(_Frozen):
             of which neither is known.
         read_only: somebody else's: probes write nothing to it, and nothing of it is ever deleted.
         tags: the tags that everything must carry.
-        roles: IAM role ARNs by purpose (`operator`, `client`, `connector`).
+        roles: IAM role ARNs by purpose (`operator`, `connector`, `worker`, `ci`); an IAM principal names its own.
         boundary_arn: the permissions boundary that every role must carry.
+        state_bucket: the bucket that holds the provisioning state; None when it is in files of this machine.
     """
 
     lease_id: str
@@ -155,6 +156,7 @@ class Environment(_Frozen):
     topics: tuple[Topic, ...] = ()
     roles: dict[str, str] = Field(default_factory=dict)
     boundary_arn: str | None = None
+    state_bucket: str | None = None
     log_group: str | None = None
     connect_url: str | None = None
     read_only: bool = False

@@ -44,7 +44,7 @@ def deploy(inputs: StackInputs) -> None:
 
     Exports: `vpc_id`, `subnet_ids`, `route_table_ids`, `s3_endpoint_id`, `broker_security_group_id`,
     `client_security_group_id`, `bucket_name`, `kms_key_arn`, `cluster_arn`, `cluster_name`, `log_group`, `role_arns`
-    (`operator`, `client`, `connector`), `principal_role_arns` (by IAM principal), `boundary_arn`, `secret_arns` (by
+    (`operator`, `connector`), `principal_role_arns` (by IAM principal), `boundary_arn`, `secret_arns` (by
     SCRAM principal), `certificate_authority_arn` (null without mTLS). None of them is secret.
     """
     keys = Keys(inputs)
@@ -73,7 +73,7 @@ def deploy(inputs: StackInputs) -> None:
     pulumi.export("cluster_arn", kafka.cluster.arn)
     pulumi.export("cluster_name", kafka.cluster.cluster_name)
     pulumi.export("log_group", kafka.log_group.name)
-    roles = {"operator": identity.operator, "client": identity.client, "connector": identity.connector}
+    roles = {"operator": identity.operator, "connector": identity.connector}
     pulumi.export("role_arns", {purpose: role.arn for purpose, role in roles.items()})
     pulumi.export("principal_role_arns", {name: role.arn for name, role in identity.principals.items()})
     pulumi.export("boundary_arn", identity.boundary_arn)

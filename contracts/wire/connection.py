@@ -82,12 +82,10 @@ class BrokerConnection:
         self._socket = open_tls(host, port, context, timeout_s)
         self.timeout_s = timeout_s
         self.broken = False
+        #: Milliseconds until the broker wants a re-authentication (KIP-368); 0 when it wants none.
+        self.session_lifetime_ms = 0
         if sasl is not None:
-            try:
-                self._authenticate(sasl)
-            except BaseException:
-                self.close()
-                raise
+            self.authenticate(sasl)
 
     def request(
         self, api_key: int, version: int, body: bytes, *, timeout_s: float | None = None, flexible: bool = False
@@ -151,6 +149,19 @@ class BrokerConnection:
             size -= len(piece)
         return b"".join(pieces)
 
+    def authenticate(self, sasl: Sasl) -> None:
+        """Authenticate, or authenticate again on the same connection (KIP-368); a refusal closes it.
+
+        Raises:
+            SaslRefusedError: the broker refused the mechanism or the credentials.
+            WireError: the conversation failed otherwise.
+        """
+        try:
+            self._authenticate(sasl)
+        except BaseException:
+            self.close()
+            raise
+
     def _authenticate(self, sasl: Sasl) -> None:
         reader = self.request(_SASL_HANDSHAKE, 1, codec.string(sasl.mechanism))
         code = reader.int16()
@@ -166,7 +177,9 @@ class BrokerConnection:
             text = answer.string()
             if refused != 0:
                 raise SaslRefusedError(self.address, f"{error_name(refused)}: {text}", refused)
-            return answer.blob()
+            message = answer.blob()
+            self.session_lifetime_ms = answer.int64()
+            return message
 
         try:
             sasl.authenticate(exchange)

@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "extend": ("leases", "Move the end of an environment's lease to TTL from now."),
     "keep": ("leases", "Hold the reaper off an environment until a date, with a reason."),
     "env": ("env", "Print how a principal connects, with its secret: keep the output out of logs."),
+    "token": ("token", "Print a fresh token of an IAM principal, for clients that use OAUTHBEARER."),
     "plan": ("plan", "Show what would be made, without making anything."),
     "cost": ("cost", "Show what an environment would cost on AWS, or what it was billed."),
     "reap": ("reap", "Take down every environment whose lease has expired or whose teardown was not finished."),

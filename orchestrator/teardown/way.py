@@ -173,6 +173,7 @@ class Teardown:
         assert session is not None  # noqa: S101 - the caller grouped by session
         for job in jobs:
             self._destroy(job, session)
+            self._remove_decoys(job, session)
         ids = [job.lease.id for job in jobs]
         self._await_late_creates(jobs)
         with self._progress.step("inventory"):
@@ -225,6 +226,12 @@ class Teardown:
             job.notes.append(f"Pulumi's destroy did not finish: {error.message}")
             return
         job.deleted += [Deleted(kind, name, "pulumi") for kind, name in removed]
+
+    def _remove_decoys(self, job: _Job, session: AwsSession) -> None:
+        """Remove what a `verify` that was killed has left outside of the environment."""
+        from contracts.iam import decoys
+
+        job.deleted += [Deleted(kind, name, "direct") for kind, name in decoys.remove(session, job.lease.id)]
 
     def _patience(self, job: _Job) -> float:
         return PATIENCE_S[job.lease.target] if self._patience_s is None else self._patience_s

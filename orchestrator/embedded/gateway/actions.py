@@ -86,7 +86,7 @@ def _document(request: HttpRequest, target: Target) -> dict[str, Any]:
         return {}
     try:
         document = json.loads(request.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return document if isinstance(document, dict) else {}
 

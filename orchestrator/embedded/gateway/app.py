@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from orchestrator.embedded.context import CloudContext
-from orchestrator.embedded.gateway import errors, memory, payload, sigv2, sigv4
+from orchestrator.embedded.gateway import errors, memory, payload, policy_documents, sigv2, sigv4
 from orchestrator.embedded.gateway.authority import Authority
 from orchestrator.embedded.gateway.backends import Backends
 from orchestrator.embedded.gateway.credentials import CredentialStore
@@ -54,7 +54,7 @@ class Gateway:
     ) -> None:
         self._context, self._store = context, store
         identities = Identities(context.moto)
-        self._gate = PolicyGate(identities, context.moto)
+        self._gate = PolicyGate(identities, context.moto, context.scenario.enforces_iam)
         self._moto = MotoService()
         own: dict[str, ServiceBackend] = {
             "sts": StsBackend(store, identities, self._gate),
@@ -67,6 +67,7 @@ class Gateway:
             token=context.authority_token,
             region=context.region,
             account_id=context.account_id,
+            enforced=context.scenario.enforces_iam,
         )
         self._ports: frozenset[int] = frozenset()
         self._lock = threading.Lock()
@@ -201,6 +202,7 @@ class Gateway:
         if not target.service or target.operation is None:
             raise errors.not_available(target.signing_name, target.requested, target.protocol)
         self._gate.check(request, target, caller, region)
+        policy_documents.check(request, target)
         if target.service in self.backends:
             return self.backends.call(request, target, caller)
         key = caller.access_key_id or self._store.administrator.access_key_id
