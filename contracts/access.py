@@ -193,7 +193,7 @@ class Access:
             return connection
 
         connection = self._memo.get(("connection", key), connect, watch)
-        if connection.broken:
+        if connection.stale():
             self._memo.forget(("connection", key))
             connection = self._memo.get(("connection", key), connect, watch)
         return connection

@@ -112,6 +112,7 @@ class Contract:
         vantage: where the probe looks from.
         probe: finds out; raises ProbeError (or anything else) when it cannot.
         deadline_s: seconds for the probe; None takes the run's.
+        disruptive: the probe restarts, kills or moves something: it runs alone, and only when it is asked for.
     """
 
     id: str
@@ -125,6 +126,7 @@ class Contract:
     vantage: Vantage
     probe: Probe = field(repr=False, compare=False)
     deadline_s: float | None = None
+    disruptive: bool = False
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,9 @@ MODULES = (
     "contracts.network",
     "contracts.network_paths",
     "contracts.observability",
+    "contracts.resilience.brokers",
+    "contracts.resilience.moves",
+    "contracts.resilience.offsets",
     "contracts.tags",
 )
 #: The entry-point group by which an installed package brings contracts of its own.
@@ -61,6 +64,7 @@ class Entry:
     expand: Expander = field(repr=False)
     not_on: NotOn | None = None
     module: str = field(default="", repr=False)
+    disruptive: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Return the entry as `ephk contracts --json` shows it."""
@@ -74,6 +78,7 @@ class Entry:
             "documentation": self.documentation,
             "needs": list(self.needs),
             "vantage": self.vantage,
+            "disruptive": self.disruptive,
             "not_applicable_on": self.not_on.as_dict() if self.not_on else None,
         }
 
@@ -122,6 +127,7 @@ class Registry:
         vantage: Vantage = "this machine",
         not_on: NotOn | None = None,
         deadline_s: float | None = None,
+        disruptive: bool = False,
     ) -> Callable[[Probe], Probe]:
         """Declare the decorated probe as the contract `id`.
 
@@ -137,16 +143,18 @@ class Registry:
             vantage: likewise.
             not_on: the flavours for which the contract means nothing; it is not run there.
             deadline_s: seconds for the probe, when the run's are not enough.
+            disruptive: the probe disturbs the cluster; see `contracts.model.Contract`.
         """
 
         def register(probe: Probe) -> Probe:
             member = Contract(
-                id, title, risk, layers, statement, remediation, documentation, needs, vantage, probe, deadline_s
-            )
+                id, title, risk, layers, statement, remediation, documentation, needs, vantage, probe, deadline_s,
+                disruptive,
+            )  # fmt: skip
             self.add(
                 Entry(
                     id, title, risk, layers, statement, remediation, documentation, needs, vantage,
-                    lambda _environment: (member,), not_on, probe.__module__,
+                    lambda _environment: (member,), not_on, probe.__module__, disruptive,
                 )
             )  # fmt: skip
             return probe

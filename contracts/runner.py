@@ -60,7 +60,9 @@ def run(
         UsageError: a pattern selects nothing.
     """
     chosen = contracts_for(environment, select, registry)
-    waiting = deque(enumerate(chosen))
+    asked = bool(select.ids or select.layers) if isinstance(select, Selection) else bool(select)
+    # What disturbs the cluster comes last and alone: beside it, other probes would fail for its reasons.
+    waiting = deque(sorted(enumerate(chosen), key=lambda numbered: (numbered[1].disruptive, numbered[0])))
     answers: queue.Queue[_Answer] = queue.Queue()
     running: dict[int, tuple[Contract, Watch]] = {}
     results: dict[int, Result] = {}
@@ -72,13 +74,22 @@ def run(
 
     while waiting or running:
         while waiting and len(running) < CONCURRENCY:
+            if waiting[0][1].disruptive and running:
+                break
             index, contract = waiting.popleft()
+            if contract.disruptive and not asked:
+                settle(index, _not_asked(environment, contract, access))
+                continue
             watch = Watch(contract.deadline_s or deadline_s)
             running[index] = (contract, watch)
             thread = threading.Thread(
                 target=_probe, args=(index, contract, access, watch, answers), name=f"probe {contract.id}", daemon=True
             )
             thread.start()
+            if contract.disruptive:
+                break
+        if not running:
+            continue
         nearest = min(watch.started + watch.deadline_s for _, watch in running.values())
         try:
             answer = answers.get(timeout=max(0.0, nearest - time.monotonic()))
@@ -170,6 +181,13 @@ def _result(environment: Environment, contract: Contract, answer: _Answer, acces
         case other:
             status, reason = "error", f"the probe answered with {type(other).__name__}, which is no outcome"
     return _make(environment, contract, status, access, evidence=evidence, reason=reason, duration_s=answer.duration_s)
+
+
+def _not_asked(environment: Environment, contract: Contract, access: Access) -> Result:
+    reason = (
+        f"it disturbs the cluster, so it has to be asked for: ephk verify {environment.name} --contract {contract.id}"
+    )
+    return _make(environment, contract, "not_covered", access, evidence={}, reason=reason, duration_s=0.0)
 
 
 def _overdue(environment: Environment, contract: Contract, watch: Watch, access: Access) -> Result:

@@ -237,6 +237,15 @@ def cloud_stop() -> bool:
     return bool(embedded_cloud.stop())
 
 
+def cloud_sweep() -> None:
+    """Remove what an embedded cloud that was killed left on disk and running; does nothing while one runs.
+
+    Raises:
+        EphkError: somebody is starting or stopping a cloud.
+    """
+    embedded_cloud.sweep_dead()
+
+
 def kafka_runtime_report() -> tuple[bool, str]:
     """Tell whether the Kafka runtime is in the cache, and what is there, without fetching anything."""
     from orchestrator.embedded.runtime.artifacts import KAFKA_LOCK, read_lock

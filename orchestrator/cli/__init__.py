@@ -64,6 +64,10 @@ def main() -> None:
     4 something was left behind, 130 interrupted.
     """
     _keep_loopback_off_proxies()
+    # Whoever killed it: as long as there are leases here, something must be there to end them.
+    from orchestrator.teardown.reaper_process import ensure_reaper  # not for `ephk --help`
+
+    ensure_reaper()
 
 
 def _keep_loopback_off_proxies() -> None:

@@ -55,7 +55,7 @@ def up_command(spec: Path | None, name: str | None, ttl: str | None, target: str
     """Bring up an environment and print how to connect.
 
     SPEC is a YAML file (default: ephk.yaml, else the built-in defaults). The lease is written before anything is
-    made; what a failed or interrupted attempt has made is removed again.
+    made; what a failed attempt has made is removed again, and the reaper removes what an interrupted one has made.
     """
     request = UpRequest(spec_from(spec, name, ttl), target, provider)  # type: ignore[arg-type]
     with interruptible():

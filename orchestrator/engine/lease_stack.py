@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,9 @@ from pulumi.automation._stack import StackInitMode  # needed by Stack's construc
 
 from orchestrator.engine.checkpoint import Checkpoint
 from orchestrator.engine.events import EventLog
+
+# An engine that was killed broke off its stream of events: whoever killed it knows, and says it better.
+warnings.filterwarnings("ignore", message="Error in event stream", category=UserWarning)
 
 
 class LeaseStack(Stack):

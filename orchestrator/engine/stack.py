@@ -17,9 +17,10 @@ from pulumi.automation.errors import CommandError
 from orchestrator.engine.checkpoint import Checkpoint, StateResource
 from orchestrator.engine.events import Done, EventLog
 from orchestrator.engine.lease_stack import LeaseStack
+from orchestrator.engine.ownership import refuse_held, take_over
 from orchestrator.engine.plugins import ProviderName, pulumi_home
 from orchestrator.engine.pulumi_cli import ensure_cli
-from orchestrator.engine.runner import SessionPulumiCommand, end_recorded
+from orchestrator.engine.runner import SessionPulumiCommand
 from orchestrator.errors import EphkError
 from orchestrator.files import private_dir, write_private
 from orchestrator.progress import Progress
@@ -190,7 +191,7 @@ class EnvironmentStack:
                 next_step="Destroy it first.",
                 details=tuple(f"{resource.type} {resource.id}" for resource in left),
             )
-        end_recorded(self._record)
+        take_over(self._record)
         shutil.rmtree(self.directory, ignore_errors=True)
 
     @property
@@ -243,7 +244,7 @@ class EnvironmentStack:
     def _open(self, progress: Progress, environment: Mapping[str, str]) -> LeaseStack:
         if self._stack is None:
             cli = ensure_cli(progress)
-            end_recorded(private_dir(self.directory) / self._record.name)
+            take_over(private_dir(self.directory) / self._record.name)
             self._command = SessionPulumiCommand(cli, self._record)
             self._stack = self._create(self._command)
             self._unlock()
@@ -278,9 +279,9 @@ class EnvironmentStack:
         return settings
 
     def _unlock(self) -> None:
-        """Take away the lock of a process that was killed; whoever held it has been ended by now."""
+        """Take away the lock of a process that was killed; one whose owner may live is an error that names it."""
         locks = self.directory / "state" / ".pulumi" / "locks"
-        if self._stack is not None and any(locks.rglob("*.json")):
+        if self._stack is not None and refuse_held(path.read_text() for path in locks.rglob("*.json")):
             self._stack.cancel()
 
 

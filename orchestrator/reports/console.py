@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import IO
 
@@ -70,13 +71,18 @@ def receipt_lines(receipt: Receipt) -> list[Text]:
         Text(f"receipt for {receipt.lease.name} ({receipt.lease.id}): removed {removed} in {receipt.duration_s:.1f} s")
     ]
     inventory = receipt.inventory
+    why = {(kept.item.kind, kept.item.identifier): f": {kept.why}" for kept in receipt.kept}
     if inventory is None:
         lines.append(Text("  no inventory: there is no cloud left to ask", style="yellow"))
     else:
         style = "green" if receipt.clean else "bold red"
         lines.append(Text(f"  inventory of {len(inventory.asked)} questions: {len(inventory.left)} left", style=style))
         lines += [
-            Text(f"  left: {item.kind} {item.identifier} (found by {item.source})", "bold red")
+            Text(
+                f"  left: {item.kind} {item.identifier} (found by {item.source})"
+                f"{why.get((item.kind, item.identifier), '')}",
+                "bold red",
+            )
             for item in inventory.left
         ]
         lines += [Text(f"  not answered: {question}", "magenta") for question in inventory.unanswered]
@@ -114,6 +120,11 @@ def leases_table(leases: list[Lease], warnings: dict[str, str]) -> Table:
             Text(warnings.get(lease.id, ""), style="yellow"),
         )
     return table
+
+
+def counts(kinds: Mapping[str, int]) -> str:
+    """Write how many there are of each kind in one line."""
+    return ", ".join(f"{count} {kind}" for kind, count in kinds.items()) or "no resources"
 
 
 def span(seconds: float) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hmac
+import json
 import logging
 import re
 import threading
@@ -12,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from orchestrator.embedded.context import CloudContext
-from orchestrator.embedded.gateway import errors, payload, sigv2, sigv4
+from orchestrator.embedded.gateway import errors, memory, payload, sigv2, sigv4
 from orchestrator.embedded.gateway.authority import Authority
 from orchestrator.embedded.gateway.backends import Backends
 from orchestrator.embedded.gateway.credentials import CredentialStore
@@ -33,6 +35,8 @@ _UNSIGNED_ACTIONS = frozenset({"AssumeRoleWithWebIdentity"})
 #: Names that can only mean this machine (RFC 6761 for `.localhost`): a rebound DNS name is none of them.
 _OWN_HOST = re.compile(r"(?:(?P<bucket>[a-z0-9.-]+)\.)?localhost|127\.0\.0\.1|\d{12}\.(?:localhost|127\.0\.0\.1)")
 _USED_BY_ALL = ("ec2", "iam", "s3", "kms", "secretsmanager", "logs")
+#: The header that asks for the inventory of the cloud's memory.
+INVENTORY_HEADER = "x-ephk-inventory-token"
 _CA_PATH = re.compile(r"/_ephk/clusters/([A-Za-z0-9-]{1,64})/ca\.pem")
 
 
@@ -213,6 +217,8 @@ class Gateway:
         try:
             if request.path.startswith("/_ephk/authority/"):
                 return self._authority.handle(request.path.rsplit("/", 1)[1], request)
+            if request.path == "/_ephk/inventory" and request.method == "GET":
+                return self._inventory(request)
             cluster = _CA_PATH.fullmatch(request.path)
             if cluster and request.method == "GET":
                 return self._cluster_ca(cluster[1])
@@ -220,6 +226,15 @@ class Gateway:
             _log.exception("an internal request failed: %s", request.path)
             return _plain(500, "Failed.")
         return _plain(404, "Not here.")
+
+    def _inventory(self, request: HttpRequest) -> HttpResponse:
+        """Answer what is in this cloud's memory, to whoever can read the cloud's own files."""
+        shown = request.headers.get(INVENTORY_HEADER, "")
+        if not hmac.compare_digest(shown.encode("utf-8", "replace"), self._context.inventory_token.encode()):
+            return _plain(403, "The inventory's token is missing or wrong.")
+        objects = memory.snapshot(self._context.moto, self.backends)
+        document = {"objects": objects, "injected": self._context.scenario.injected}
+        return HttpResponse(200, [("Content-Type", "application/json")], json.dumps(document).encode())
 
     def _cluster_ca(self, uuid: str) -> HttpResponse:
         backend: Any = self.backends.get("kafka")

@@ -10,7 +10,7 @@ from orchestrator import tags
 from orchestrator.errors import EphkError
 from orchestrator.lease import Keep, Lease, LeaseState, new_lease
 from orchestrator.ledger import FileLedger
-from orchestrator.lifecycle import expired
+from orchestrator.teardown.due import due_leases
 
 
 def a_lease(name: str = "orders", ttl: timedelta = timedelta(hours=1)) -> Lease:
@@ -119,7 +119,7 @@ def at(state: LeaseState, lease: Lease) -> Lease:
 def test_what_is_due_for_the_reaper() -> None:
     fresh, begun = a_lease("a"), a_lease("c").releasing("down")
     over = at(LeaseState.READY, a_lease("b", ttl=timedelta(0)))
-    assert expired([fresh, over, begun]) == [over, begun]
+    assert [due.lease for due in due_leases([fresh, over, begun])] == [over, begun]
     assert (fresh.due(), over.due(), begun.due()) == ("", "expired", "down")
 
 
