@@ -25,6 +25,7 @@ from orchestrator.paths import lease_dir
 from orchestrator.processes import ProcessRecord
 from orchestrator.reports.console import console, receipt_lines, report_summary, results_table
 from orchestrator.reports.report import Report
+from orchestrator.signals import leave_if_interrupted
 from orchestrator.teardown.receipt import Receipt, report_directory
 
 #: What the command gets to end by itself; a cancelled CI job has ten seconds in all.
@@ -104,6 +105,8 @@ def run_command(
     outcome = _run(lifecycle, request, command, directory, quiet=as_json)
     if as_json:
         print_json(_document(outcome))
+    if outcome.interrupted:
+        leave_if_interrupted()
     sys.exit(outcome.exit_code())
 
 
