@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -108,6 +109,17 @@ def _end(hints: list[str] | None = None) -> None:
 def _quietly(act: Callable[[], object]) -> None:
     with contextlib.suppress(Exception):  # there is nobody left to tell, and the rest has to be done
         act()
+
+
+def leave_if_interrupted() -> None:
+    """End the process now when a signal arrived and everything has been said.
+
+    The interpreter's own end would wait for every thread, and the clock above does not run any more by then.
+    """
+    if _interrupted:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(_EXIT_STATUS)
 
 
 @contextlib.contextmanager

@@ -27,6 +27,7 @@ from orchestrator.reports.console import console, receipt_lines, report_summary,
 from orchestrator.reports.report import Report
 from orchestrator.reports.scorecard.console import table
 from orchestrator.reports.scorecard.sources import sourced
+from orchestrator.signals import leave_if_interrupted
 from orchestrator.teardown.receipt import Receipt, report_directory
 
 #: What the command gets to end by itself; a cancelled CI job has ten seconds in all.
@@ -106,6 +107,8 @@ def run_command(
     outcome = _run(lifecycle, request, command, directory, quiet=as_json)
     if as_json:
         print_json(_document(outcome))
+    if outcome.interrupted:
+        leave_if_interrupted()
     sys.exit(outcome.exit_code())
 
 

@@ -29,7 +29,7 @@ from orchestrator.signals import killed_with
 OnOutput = Callable[[str], Any]
 
 #: Seconds that a CLI gets to end after this process was interrupted, since this process has to end soon, too.
-_INTERRUPTED_S = 4.0
+_INTERRUPTED_S = 3.0
 #: Seconds for a command without a deadline of its own.
 _DEFAULT_S = 120.0
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # Pulumi's SDK is loaded where it is used
 
 #: Made by services, not by a create of ours; they go with what they belong to.
 _OF_SERVICES = frozenset({"ec2:network-interface"})
+_ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
 
 
 @dataclass(frozen=True)
@@ -62,13 +63,18 @@ def delete_pending_creates(
     pending = [resource for resource in state if resource.pending == "creating" and not resource.id]
     if not pending:
         return PendingOutcome()
-    unknown = unknown_to(state, take_inventory(session, lease).left)
+    found_now = take_inventory(session, lease).left
+    unknown = unknown_to(state, found_now)
+    if any(
+        resource.type == _ROLE_POLICY for resource in pending
+    ):  # a role with a policy that the state does not know is refused by DeleteRole
+        unknown += [item for item in found_now if item.kind == "iam:role" and item not in unknown]
     outcome = delete_directly(session, lease, unknown, patience_s=patience_s, cancelled=cancelled)
     names = ", ".join(f"{resource.name} ({resource.type.rsplit(':', 1)[-1]})" for resource in pending)
     notes = [f"creates that were under way when the engine was ended: {names}"]
     if outcome.deleted:
         found = ", ".join(f"{item.kind} {short(item.identifier)}" for item in outcome.deleted)
-        notes.append(f"of these existed and were deleted: {found}")
+        notes.append(f"found in the cloud and deleted: {found}")
     return PendingOutcome(outcome.deleted, tuple(notes))
 
 

@@ -57,3 +57,14 @@ def test_only_what_the_state_has_no_id_for_is_deleted_and_all_of_it_is_told(monk
     assert outcome.deleted == (subnet,)
     assert "private-a (Subnet)" in outcome.notes[0]
     assert "subnet-9" in outcome.notes[1]
+
+
+def test_a_pending_policy_takes_its_role_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    role = found("iam:role", "ephk-l-client")
+    state = [
+        StateResource("urn:5", "aws:iam/role:Role", "client", "ephk-l-client"),
+        StateResource("urn:6", "aws:iam/rolePolicy:RolePolicy", "client", "", "creating"),
+    ]
+    monkeypatch.setattr(pending_creates, "take_inventory", lambda *_: Inventory((role,), (), ()))
+    monkeypatch.setattr(pending_creates, "delete_directly", lambda _s, _l, items, **_: Outcome(deleted=tuple(items)))
+    assert delete_pending_creates(None, "l", state, patience_s=1).deleted == (role,)  # type: ignore[arg-type]
