@@ -150,6 +150,27 @@ class Gap:
     reason: str
     principal: str = ""
 
+    def __str__(self) -> str:
+        return f"{self.principal}: {self.reason}" if self.principal else self.reason
+
+
+DocumentKind = Literal["identity", "boundary", "trust", "resource"]
+
+
+@dataclass(frozen=True)
+class Document:
+    """A policy document as it was found, well-formed or not: what the linter looks at.
+
+    Attributes:
+        kind: what it is used as.
+        record: the document.
+        owner: label of the principal, or ARN of the resource, that it belongs to.
+    """
+
+    kind: DocumentKind
+    record: PolicyRecord
+    owner: str
+
 
 @dataclass(frozen=True)
 class Snapshot:
@@ -161,7 +182,7 @@ class Snapshot:
         resources: by ARN.
         gaps: what is not known.
         account: the account that the policies belong to.
-        documents: how many policy documents were read.
+        documents: every policy document, also those that cannot be evaluated.
     """
 
     name: str
@@ -169,7 +190,7 @@ class Snapshot:
     resources: Mapping[str, ResourceRecord] = field(default_factory=dict)
     gaps: tuple[Gap, ...] = ()
     account: str = UNKNOWN_ACCOUNT
-    documents: int = 0
+    documents: tuple[Document, ...] = ()
 
 
 FindingKind = Literal["new-access", "lost-access", "boundary", "trust", "lint"]

@@ -39,24 +39,20 @@ def parliament_violations(document: Mapping[str, Any]) -> Iterator[Violation]:
         document: the policy, well-formed.
     """
     parliament = _parliament()
-    text = json.dumps(document)
-    count = len(statements_of(document))
-    for found in parliament.analyze_policy_string(text).findings:
-        if found.issue in _LEFT_OUT:
-            continue
-        finding = parliament.enhance_finding(found)
-        severity = _SEVERITIES.get(str(finding.severity).upper())
-        if severity is None:  # "MUTED"
-            continue
-        words = finding.title.rstrip(". ")
-        detail = _detail(finding)
-        yield Violation(
-            PARLIAMENT, f"{found.issue}: {words}{f' ({detail})' if detail else ''}", 1 if count == 1 else 0, severity
-        )
+    # One statement at a time: parliament does not say which statement a finding is about.
+    for index, statement in enumerate(statements_of(document), start=1):
+        text = json.dumps({"Version": document.get("Version", "2012-10-17"), "Statement": [statement]})
+        for found in parliament.analyze_policy_string(text).findings:
+            finding = None if found.issue in _LEFT_OUT else parliament.enhance_finding(found)
+            severity = _SEVERITIES.get(str(finding.severity).upper()) if finding else None
+            if finding is not None and severity is not None:
+                yield Violation(PARLIAMENT, _message(finding), index, severity)
 
 
-def _detail(finding: Any) -> str:
+def _message(finding: Any) -> str:
     detail = finding.detail
-    if isinstance(detail, str):
-        return detail
-    return json.dumps(detail, sort_keys=True, default=str) if detail else ""
+    if isinstance(detail, list) and all(isinstance(entry, dict) and "action" in entry for entry in detail):
+        detail = ", ".join(f"{entry['action']} needs {entry.get('required_format', '*')}" for entry in detail)
+    elif detail and not isinstance(detail, str):
+        detail = json.dumps(detail, sort_keys=True, default=str)
+    return f"{finding.issue}: {finding.title.rstrip('. ')}{f' ({detail})' if detail else ''}"
