@@ -30,26 +30,31 @@ def form_of(document: object) -> Form:
     return "other"
 
 
-def statement_lines(text: str) -> tuple[int, ...]:
-    """Return the line, from 1, on which each statement of a policy begins."""
+def statement_spans(text: str) -> tuple[tuple[int, int], ...]:
+    """Return where each statement of a policy's text begins and ends, as offsets."""
     found = _STATEMENTS.search(text)
     if found is None:
         return ()
-    position = found.end()
-    if text[position : position + 1] != "[":
-        return (text.count("\n", 0, position) + 1,)
-    decoder, position = json.JSONDecoder(), position + 1
-    lines: list[int] = []
+    decoder, position = json.JSONDecoder(), found.end()
+    listed = text[position : position + 1] == "["
+    position += listed
+    spans: list[tuple[int, int]] = []
     while True:
         gap = _BETWEEN.match(text, position)
         position = gap.end() if gap else position
-        if text[position : position + 1] in ("]", ""):
-            return tuple(lines)
-        lines.append(text.count("\n", 0, position) + 1)
+        if text[position : position + 1] in ("]", "") or (spans and not listed):
+            return tuple(spans)
         try:
-            _, position = decoder.raw_decode(text, position)
+            _, end = decoder.raw_decode(text, position)
         except ValueError:
-            return tuple(lines)
+            return tuple(spans)
+        spans.append((position, end))
+        position = end
+
+
+def statement_lines(text: str) -> tuple[int, ...]:
+    """Return the line, from 1, on which each statement of a policy begins."""
+    return tuple(text.count("\n", 0, start) + 1 for start, _ in statement_spans(text))
 
 
 def has_principal(document: Mapping[str, Any]) -> bool:
