@@ -48,7 +48,7 @@ def action_of(target: Target) -> str:
 def resource_of(target: Target, request: HttpRequest, moto: MotoState, region: str) -> str:
     """Return the ARN that a request acts on, `*` when it names none."""
     prefix = f"arn:aws:{target.service}:{region}:{moto.account_id}"
-    fields = {**_document(request, target), **target.labels, **request.query, **request.form}
+    fields = fields_of(target, request)
     match target.service:
         case "iam":
             return _iam(fields, moto.account_id)
@@ -67,6 +67,11 @@ def resource_of(target: Target, request: HttpRequest, moto: MotoState, region: s
             return _text(fields, "RoleArn") or "*"
     arns = [value for value in fields.values() if isinstance(value, str) and value.startswith("arn:")]
     return arns[0] if arns else "*"
+
+
+def fields_of(target: Target, request: HttpRequest) -> dict[str, Any]:
+    """Return the members of a request, from wherever its protocol puts them."""
+    return {**_document(request, target), **target.labels, **request.query, **request.form}
 
 
 def _document(request: HttpRequest, target: Target) -> dict[str, Any]:

@@ -54,7 +54,7 @@ class Gateway:
     ) -> None:
         self._context, self._store = context, store
         identities = Identities(context.moto)
-        self._gate = PolicyGate(identities, context.moto)
+        self._gate = PolicyGate(identities, context.moto, lambda: self.backends.existing())
         self._moto = MotoService()
         own: dict[str, ServiceBackend] = {
             "sts": StsBackend(store, identities, self._gate),
