@@ -13,6 +13,8 @@ from typing import Any, Literal
 from orchestrator.iam_review.plans import UNKNOWN, PlannedResource, UnknownValue
 
 Side = Literal["before", "after"]
+_NO_RESOURCE = frozenset({"var", "local", "each", "count", "path", "data", "module", "self", "terraform"})
+_RESOURCE = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+(?:\[[^\]]*\])?")
 _INDEX = re.compile(r"\[[^\]]*\]")
 
 
@@ -123,10 +125,8 @@ class _Configuration:
                 output = self._module((*path, parts[1])).get("outputs", {}).get(parts[2], {})
                 inner = output.get("expression", {}).get("references", ())
                 yield from self._resolved((*path, parts[1]), inner, depth=depth + 1)
-            elif (
-                parts[0] not in ("var", "local", "each", "count", "path", "data", "module", "self") and len(parts) >= 2
-            ):
-                yield "".join(f"module.{name}." for name in path) + ".".join(parts[:2])
+            elif parts[0] not in _NO_RESOURCE and (found := _RESOURCE.match(reference)) is not None:
+                yield "".join(f"module.{name}." for name in path) + found[0]
 
 
 def _split(address: str) -> tuple[tuple[str, ...], str]:
