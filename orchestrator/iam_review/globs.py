@@ -53,9 +53,13 @@ def overlap(first: str, second: str) -> str | None:
     """
     ours, theirs = first.split(":", 5), second.split(":", 5)
     if len(ours) == len(theirs) == 6:
-        parts = [_overlap(one, other) for one, other in zip(ours, theirs, strict=True)]
-        known = [part for part in parts if part is not None]
-        return ":".join(known) if len(known) == len(parts) else None
+        parts = []
+        for one, other in zip(ours, theirs, strict=True):
+            part = _overlap(one, other)
+            if part is None:
+                return None
+            parts.append(part)
+        return ":".join(parts)
     return _overlap(first, second)
 
 
@@ -64,6 +68,8 @@ def _overlap(first: str, second: str) -> str | None:
         return second
     if contains(second, first):
         return first
+    if not _WILDCARDS.search(first) or not _WILDCARDS.search(second):
+        return None  # one of them is a single text, which the other does not match
     start = 0
     while start < min(len(first), len(second)) and first[start] == second[start] and first[start] not in "*?":
         start += 1

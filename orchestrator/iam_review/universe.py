@@ -15,7 +15,7 @@ from typing import NamedTuple
 from orchestrator.iam import services
 from orchestrator.iam.actions import resource_patterns, service_actions, services_by_arn
 from orchestrator.iam.statements import CompiledStatement
-from orchestrator.iam_review.globs import overlap, witness
+from orchestrator.iam_review.globs import contains, overlap, witness
 from orchestrator.iam_review.statement import Statement, listed
 
 #: Stands for all services that no policy in view names.

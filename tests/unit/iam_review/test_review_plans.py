@@ -1,4 +1,4 @@
-"""Plans as real tools wrote them: `plans/terraform.json` from `plans/main.tf`, `plans/pulumi.json` from `plans/pulumi_program.txt`."""
+"""Plans as tools wrote them: `plans/terraform.json` of `main.tf` there, `plans/pulumi.json` of `pulumi_program.txt`."""
 
 from __future__ import annotations
 
