@@ -42,6 +42,9 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--sarif", type=_FILE, help="Write SARIF 2.1.0 to this file.")
 @click.option("--request", "request_file", type=_FILE, help="Decide the requests of a JSON array.")
 @click.option("--print-policy", is_flag=True, help="Print the least policy for the ephk commands in ITEMS.")
+@click.option("--account", default="*", show_default=True, help="... in this account.")
+@click.option("--region", default="*", show_default=True, help="... in this region.")
+@click.option("--lease", default="*", show_default=True, help="... for this lease's id alone.")
 @click.option("--principal", help="Explain one decision: who asks.")
 @click.option("--action", help="... what for, such as s3:GetObject.")
 @click.option("--resource", default="*", show_default=True, help="... on which ARN.")
@@ -63,7 +66,7 @@ def check_iam(items: tuple[str, ...], as_json: bool, **options: Any) -> None:
     if options["request_file"]:
         _decide(options["request_file"], as_json=as_json)
     elif options["print_policy"]:
-        _print_policy(items)
+        _print_policy(items, options)
     elif options["lint_only"]:
         _lint(items, options, as_json=as_json)
     elif options["head"]:
@@ -212,5 +215,9 @@ def _live(name: str) -> Snapshot:
     return read_environment(lease.environment, session_of(lease))
 
 
-def _print_policy(commands: tuple[str, ...]) -> None:
-    raise UsageError(f"no policy is known for {commands}")
+def _print_policy(commands: tuple[str, ...], options: dict[str, Any]) -> None:
+    from orchestrator.permissions import policy_for
+
+    if not commands:
+        raise UsageError("--print-policy needs at least one command", next_step="ephk check iam --print-policy up down")
+    print_json(policy_for(commands, account=options["account"], region=options["region"], lease=options["lease"]))

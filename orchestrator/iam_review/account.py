@@ -27,7 +27,10 @@ def add_account(
             document = _document(version.get("Document")) if version.get("IsDefaultVersion") else None
             if document is not None:
                 record = PolicyRecord(
-                    policy["PolicyName"], document, Location(file, None, policy["Arn"]), arn=policy["Arn"]
+                    policy.get("PolicyName") or policy["Arn"].rpartition("/")[2],
+                    document,
+                    Location(file, None, policy["Arn"]),
+                    arn=policy["Arn"],
                 )
                 builder.managed(record, standalone=False)
     for group in details.get("GroupDetailList", ()):
@@ -67,7 +70,11 @@ def _policies(builder: SnapshotBuilder, kind: str, name: str, details: Mapping[s
         if document is None:
             builder.gap(location, f"the inline policy {policy['PolicyName']} is not readable", f"{kind}/{name}")
         else:
-            builder.grant(kind, name, PolicyRecord(policy["PolicyName"], document, location))
+            builder.grant(
+                kind,
+                name,
+                PolicyRecord(policy.get("PolicyName") or policy["Arn"].rpartition("/")[2], document, location),
+            )
     for attached in details.get("AttachedManagedPolicies", ()):
         builder.attach(kind, name, attached["PolicyArn"], location)
 

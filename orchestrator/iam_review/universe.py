@@ -185,7 +185,5 @@ class Regions:
 
 def _type_of(resource: str, formats: Mapping[str, str]) -> str:
     """Return the resource type of an ARN: the format with most fixed text, as `bucket/key` is an object."""
-    fitting = [
-        (len(form.replace("*", "")), name) for name, form in formats.items() if overlap(form, resource) is not None
-    ]
+    fitting = [(len(form.replace("*", "")), name) for name, form in formats.items() if contains(form, resource)]
     return max(fitting)[1] if fitting else ""

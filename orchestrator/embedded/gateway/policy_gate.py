@@ -72,7 +72,9 @@ class PolicyGate:
         fields = actions.fields_of(target, request)
         context = self._context(caller, region) | tag_conditions.of_request(fields)
         if target.service == "iam":
-            context |= tag_conditions.of_iam_request(target.operation or "", fields)
+            operation = target.operation or ""
+            context |= self._tags.boundary_of_role(operation, resource)
+            context |= tag_conditions.of_iam_request(operation, fields)
         context |= self._tags.of_resource(target.service, resource)
         decision = iam_engine.decide(
             caller,

@@ -18,6 +18,12 @@ _PAIR = re.compile(r"(?:TagSpecification\.\d+\.)?(?:Tags?)\.(?:member\.)?\d+\.Ke
 _KEY_ONLY = re.compile(r"(?:TagKeys?)\.(?:member\.)?\d+")
 #: Services that also have `<service>:ResourceTag/<key>`.
 _OWN_SPELLING = frozenset({"ec2", "iam", "secretsmanager"})
+#: "Actions, resources, and condition keys for AWS Identity and Access Management" (Service Authorization Reference).
+_LIMITED_BY_BOUNDARY = frozenset(
+    {
+        "AttachRolePolicy", "DeleteRolePermissionsBoundary", "DeleteRolePolicy", "DetachRolePolicy", "PutRolePolicy",
+    }
+)  # fmt: skip
 _POLICY_ATTACHMENT = re.compile(r"(Attach|Detach)(Role|User|Group)Policy")
 
 
@@ -94,6 +100,16 @@ class ResourceTags:
         if service in _OWN_SPELLING:
             context |= {f"{service}:ResourceTag/{key}": value for key, value in tags.items()}
         return context
+
+    def boundary_of_role(self, operation: str, arn: str) -> dict[str, str]:
+        """Return `iam:PermissionsBoundary` of a request that changes what a role can do: the boundary it has now."""
+        if operation not in _LIMITED_BY_BOUNDARY:
+            return {}
+        with moto_lock:
+            for role in self._moto.backend("iam", "aws").roles.values():
+                if role.arn == arn and role.permissions_boundary_arn:
+                    return {"iam:PermissionsBoundary": str(role.permissions_boundary_arn)}
+        return {}
 
     def of_principal(self, caller: Caller) -> dict[str, str]:
         """Return `aws:PrincipalTag/*` of a role's session or a user."""
