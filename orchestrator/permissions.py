@@ -8,6 +8,7 @@ keys of each action); IAM User Guide, "Permissions boundaries for IAM entities" 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -221,6 +222,8 @@ _UP = (*_LOOKING, *_MAKE, *_CONNECT, *_REMOVE)
 _DOWN = (*_LOOKING, *_REMOVE)
 _VERIFY = (*_LOOKING, *_CONNECT, _TRY_BUCKETS)
 
+#: What IAM takes as one managed policy.
+MANAGED_POLICY_CHARACTERS = 6144
 #: Command to what it does. Commands that are not here call no cloud.
 COMMANDS: dict[str, tuple[Need, ...]] = {
     "up": _UP,
@@ -257,6 +260,24 @@ def policy_for(commands: Iterable[str], *, account: str = "*", region: str = "*"
     if not statements:
         raise UsageError("these commands call no cloud, so they need no policy")
     return {"Version": "2012-10-17", "Statement": statements}
+
+
+def split(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return a policy as several, none larger than a managed policy may be; a role takes ten of them.
+
+    Source: IAM User Guide, "IAM and AWS STS quotas": 6,144 characters, white space not counted.
+    """
+    parts: list[list[dict[str, Any]]] = [[]]
+    for statement in document["Statement"]:
+        if parts[-1] and size([*parts[-1], statement]) > MANAGED_POLICY_CHARACTERS:
+            parts.append([])
+        parts[-1].append(statement)
+    return [{"Version": document["Version"], "Statement": part} for part in parts]
+
+
+def size(statements: list[dict[str, Any]]) -> int:
+    """Return how many characters a policy of these statements has for IAM's quota."""
+    return len(json.dumps({"Version": "2012-10-17", "Statement": statements}, separators=(",", ":")))
 
 
 def _statement(need: Need, account: str, region: str, lease: str) -> dict[str, Any]:

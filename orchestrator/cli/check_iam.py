@@ -42,6 +42,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--sarif", type=_FILE, help="Write SARIF 2.1.0 to this file.")
 @click.option("--request", "request_file", type=_FILE, help="Decide the requests of a JSON array.")
 @click.option("--print-policy", is_flag=True, help="Print the least policy for the ephk commands in ITEMS.")
+@click.option("--split", is_flag=True, help="... as several managed policies, an array.")
 @click.option("--account", default="*", show_default=True, help="... in this account.")
 @click.option("--region", default="*", show_default=True, help="... in this region.")
 @click.option("--lease", default="*", show_default=True, help="... for this lease's id alone.")
@@ -216,8 +217,15 @@ def _live(name: str) -> Snapshot:
 
 
 def _print_policy(commands: tuple[str, ...], options: dict[str, Any]) -> None:
-    from orchestrator.permissions import policy_for
+    from orchestrator.permissions import MANAGED_POLICY_CHARACTERS, policy_for, size, split
 
     if not commands:
         raise UsageError("--print-policy needs at least one command", next_step="ephk check iam --print-policy up down")
-    print_json(policy_for(commands, account=options["account"], region=options["region"], lease=options["lease"]))
+    policy = policy_for(commands, account=options["account"], region=options["region"], lease=options["lease"])
+    if options["split"]:
+        print_json(split(policy))
+        return
+    characters = size(policy["Statement"])
+    if characters > MANAGED_POLICY_CHARACTERS:
+        click.echo(f"{characters} characters: too long for one managed policy; --split prints several", err=True)
+    print_json(policy)

@@ -122,3 +122,10 @@ def test_a_lease_can_be_named_and_unknown_commands_are_refused() -> None:
         permissions.policy_for(["dwon"])
     with pytest.raises(UsageError, match="need no policy"):
         permissions.policy_for(["plan"])
+
+
+def test_a_long_policy_is_split_without_loss() -> None:
+    parts = permissions.split(policy("up"))
+    assert len(parts) > 1
+    assert all(permissions.size(part["Statement"]) <= permissions.MANAGED_POLICY_CHARACTERS for part in parts)
+    assert [one for part in parts for one in part["Statement"]] == policy("up")["Statement"]

@@ -127,3 +127,32 @@ def test_roles_must_be_made_with_the_boundary(desk: Desk, unique: Callable[[str]
 
     assert create() == 403
     assert create(PermissionsBoundary=boundary) == 200
+
+
+def test_an_association_is_decided_by_its_route_table(desk: Desk, unique: Callable[[str], str]) -> None:
+    condition = {"StringEquals": {"aws:ResourceTag/ephk:lease": "mine"}}
+    tables = f"arn:aws:ec2:us-east-1:{desk.context.account_id}:route-table/*"
+    role = desk.role(unique("down"), allow("ec2:DisassociateRouteTable", tables, Condition=condition))
+    credentials = desk.assume(role)
+
+    def made(action: str, *path: str, **fields: str) -> str:
+        found: Any = xmltodict.parse(desk.form("ec2", Action=action, **fields).body)[f"{action}Response"]
+        for name in path:
+            found = found[name]
+        return str(found)
+
+    vpc = made("CreateVpc", "vpc", "vpcId", CidrBlock="10.8.0.0/16")
+    for number, (lease, status) in enumerate((("other", 403), ("mine", 200))):
+        subnet = made("CreateSubnet", "subnet", "subnetId", VpcId=vpc, CidrBlock=f"10.8.{number}.0/24")
+        tags = {"TagSpecification.1.ResourceType": "route-table", "TagSpecification.1.Tag.1.Key": "ephk:lease"}
+        table = made(
+            "CreateRouteTable",
+            "routeTable",
+            "routeTableId",
+            VpcId=vpc,
+            **tags,
+            **{"TagSpecification.1.Tag.1.Value": lease},
+        )
+        association = made("AssociateRouteTable", "associationId", RouteTableId=table, SubnetId=subnet)
+        answer = desk.form("ec2", credentials, Action="DisassociateRouteTable", AssociationId=association)
+        assert answer.status == status, answer.body
