@@ -141,7 +141,7 @@ def _specific(base: str, value: str) -> list[str]:
             return [(moment + timedelta(seconds=shift)).isoformat() for shift in (-1, 0, 1)]
         if base in ("ipaddress", "notipaddress"):
             return [str(ipaddress.ip_network(value, strict=False)[0])]
-    except ValueError:
+    except (ValueError, OverflowError):
         return [value]
     text = _with_variables(value)
     return [witness(text) if "like" in base or base.startswith("arn") else text]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from orchestrator.iam import StatementRef
-from orchestrator.iam_review.access import EVERYTHING, Change, Comparison, Subject, compare, subject_of
+from orchestrator.iam_review.access import Change, Comparison, compare
 from orchestrator.iam_review.builder import in_account
 from orchestrator.iam_review.lint import lint
 from orchestrator.iam_review.model import (
@@ -21,6 +21,7 @@ from orchestrator.iam_review.model import (
     Snapshot,
 )
 from orchestrator.iam_review.outsiders import OutsiderChange, resource_changes, trust_changes
+from orchestrator.iam_review.subject import EVERYTHING, Subject, subject_of
 from orchestrator.iam_review.wording import sentence, severity_of
 
 _SEVERITY_OF_LOSS = Severity.LOW

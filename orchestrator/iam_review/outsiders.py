@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.iam.public import statements_of
-from orchestrator.iam_review.access import EVERYTHING, Change, Subject, ask_one, compare
+from orchestrator.iam_review.access import Change, ask_one, compare
 from orchestrator.iam_review.globs import ANYTHING
 from orchestrator.iam_review.model import Location, PolicyRecord, ResourceRecord, Severity
 from orchestrator.iam_review.statement import listed
+from orchestrator.iam_review.subject import EVERYTHING, Subject
 
 #: An account that no policy names.
 _STRANGER = "999999999999"

@@ -7,6 +7,7 @@ pattern in view and for each overlap of two is enough.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -20,6 +21,7 @@ from orchestrator.iam_review.statement import Statement, listed
 
 #: Stands for all services that no policy in view names.
 OTHER_SERVICES = "every-other-service"
+_ACTION = re.compile(r"[a-zA-Z0-9-]+:[a-zA-Z0-9]+")
 _OTHER_ACTION = f"{OTHER_SERVICES}:Action"
 #: Overlaps of two patterns are tried for so many patterns of one kind of resource at most (they grow as its square).
 _MAX_PAIRED = 80
@@ -105,7 +107,7 @@ def _named_actions(views: Sequence[View], service: str) -> dict[str, str]:
         entry.lower(): entry
         for view in views
         for entry in listed(view.raw.get("Action"))
-        if entry.lower().startswith(f"{service}:") and not set("*?") & set(entry)
+        if entry.lower().startswith(f"{service}:") and _ACTION.fullmatch(entry)
     }
 
 

@@ -117,9 +117,10 @@ class AccessAnalyzerBackend:
     ) -> Iterator[tuple[Change, str]]:
         """Yield what a policy grants and another does not, with a sentence about it."""
         from orchestrator import iam
-        from orchestrator.iam_review.access import Subject, compare
+        from orchestrator.iam_review.access import compare
         from orchestrator.iam_review.model import Location, PolicyRecord, ResourceRecord
         from orchestrator.iam_review.outsiders import resource_changes
+        from orchestrator.iam_review.subject import Subject
         from orchestrator.iam_review.wording import sentence
 
         for document in (before, after):
