@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from orchestrator.iam.public import statements_of
@@ -24,12 +27,28 @@ _LEFT_OUT = frozenset({"MALFORMED", "MALFORMED_JSON", "DUPLICATE_SID", "INVALID_
 
 @lru_cache(maxsize=1)
 def _parliament() -> Any:
-    with warnings.catch_warnings():
-        # It leaves the files of its data for the garbage collector to close.
-        warnings.simplefilter("ignore", ResourceWarning)
-        import parliament
+    """Import parliament, which asks setuptools' `pkg_resources` where its own data files are, and nothing more.
 
+    A virtual environment of Python 3.12 and later has no setuptools, and setuptools itself is giving the module up.
+    """
+    stand_in = ModuleType("pkg_resources")
+    stand_in.__dict__["resource_filename"] = _resource_filename
+    before = sys.modules.get("pkg_resources")
+    sys.modules["pkg_resources"] = stand_in
+    try:
+        with warnings.catch_warnings():
+            # It leaves the files of its data for the garbage collector to close.
+            warnings.simplefilter("ignore", ResourceWarning)
+            import parliament
+    finally:
+        del sys.modules["pkg_resources"]
+        if before is not None:
+            sys.modules["pkg_resources"] = before
     return parliament
+
+
+def _resource_filename(package: str, name: str) -> str:
+    return str(Path(sys.modules[package].__file__ or "").parent / name)
 
 
 def parliament_violations(document: Mapping[str, Any]) -> Iterator[Violation]:

@@ -7,7 +7,9 @@ scanning" (severity is a property of the rule, so a rule exists once for each se
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from orchestrator import __version__
 from orchestrator.iam_review.catalogue import RULES
@@ -88,9 +90,17 @@ def _result(finding: Finding, index: int) -> dict[str, Any]:
     return result
 
 
+def _in_repository(file: str) -> str:
+    """Return a path as code scanning wants it: relative to where the command runs, with slashes."""
+    path = Path(file)
+    if path.is_absolute() and path.is_relative_to(Path.cwd()):
+        path = path.relative_to(Path.cwd())
+    return path.as_posix() if file else ""
+
+
 def _location(location: Location) -> dict[str, Any]:
     # Code scanning wants a file; what has none (a live environment) is shown by its address.
-    uri = location.file.replace("\\", "/").removeprefix("./") or "live-environment"
+    uri = quote(_in_repository(location.file)) or "live-environment"
     found: dict[str, Any] = {
         "physicalLocation": {"artifactLocation": {"uri": uri}, "region": {"startLine": location.line or 1}}
     }

@@ -245,3 +245,11 @@ def test_sarif_is_what_code_scanning_takes() -> None:
         rule = rules[result["ruleIndex"]]
         assert rule["id"] == result["ruleId"]
         assert float(rule["properties"]["security-severity"]) in (9.0, 7.0, 4.0, 2.0)
+
+
+def test_a_path_in_sarif_is_relative_to_the_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    head, _ = edited(tmp_path, CI_TRUST, HOLES["trust too wide"][1])
+    monkeypatch.chdir(tmp_path)
+    results = sarif(compared(head))["runs"][0]["results"]
+    uris = {one["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for one in results}
+    assert uris == {f"head/{CI_TRUST}"}

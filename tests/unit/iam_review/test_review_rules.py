@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
 
-from orchestrator.iam_review import rules
+from orchestrator.iam_review import parliament_rules, rules
 from orchestrator.iam_review.catalogue import RULES
 from orchestrator.iam_review.model import Severity
 from orchestrator.iam_review.parliament_rules import parliament_violations
@@ -166,6 +167,23 @@ def test_parliament_is_asked() -> None:
     document = policy("s3:GetObjet", "arn:aws:s3:::orders/*")
     assert any("UNKNOWN_ACTION" in violation.message for violation in parliament_violations(document))
     assert list(parliament_violations(policy("s3:GetObject", "arn:aws:s3:::orders/*"))) == []
+
+
+class _WithoutSetuptools:
+    """Finds no `pkg_resources`, as a virtual environment of Python 3.12 does not."""
+
+    def find_spec(self, name: str, *_: Any) -> None:
+        if name in ("pkg_resources", "setuptools"):
+            raise ImportError(name)
+
+
+def test_parliament_needs_no_setuptools(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.split(".")[0] in ("parliament", "pkg_resources")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "meta_path", [_WithoutSetuptools(), *sys.meta_path])
+    fresh = parliament_rules._parliament.__wrapped__()
+    assert fresh.analyze_policy_string('{"Version": "2012-10-17", "Statement": []}')
+    assert "pkg_resources" not in sys.modules
 
 
 def test_ids_are_unique() -> None:
