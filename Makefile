@@ -3,11 +3,13 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+# Test files run side by side in as many processes; each has a cloud and brokers of its own.
+WORKERS ?= 2
 # The product's own messages stay on the screen; pip's are only of interest when it fails.
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench clean
+.PHONY: help setup demo test chaos lint format resilience bench docs clean
 
 help:  ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,7 +29,12 @@ demo: setup  ## The main job: up, verify, produce and consume, down, receipt, sc
 	@$(BIN)/ephk run examples/orders.yaml -- $(BIN)/python examples/orders_smoke.py
 
 test: setup  ## All tests, with the coverage floor
-	@$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --cov --cov-report=term:skip-covered
+
+RUNS ?= 100
+SEED ?= 1
+chaos: setup  ## Kill commands, engine, plugin and reaper at random moments; RUNS=100 SEED=1; leaks must be 0
+	@$(BIN)/python -m tests.chaos --runs $(RUNS) --seed $(SEED)
 
 lint: $(STAMP)  ## Ruff (with docstring rules), formatting, mypy --strict
 	@$(BIN)/ruff check .
@@ -38,8 +45,15 @@ format: $(STAMP)  ## Let ruff fix and format
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
+resilience: setup  ## The production layer: reboot, kill and move brokers under load (two minutes)
+	@$(BIN)/ephk up --name resilience
+	@$(BIN)/ephk verify resilience --layer production; status=$$?; $(BIN)/ephk down resilience && exit $$status
+
 bench: setup  ## Compare ephk with bare brokers, in one run
 	@$(BIN)/python -m tests.bench
+
+docs: $(STAMP)  ## Write docs/contracts.md and the JSON Schemas anew from the code
+	@$(BIN)/python -m orchestrator.reports.published .
 
 clean:  ## Remove the venv and build products (caches under $XDG_CACHE_HOME/ephk stay)
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov

@@ -6,14 +6,16 @@ import secrets
 from collections.abc import Mapping
 
 from contracts.access import ANSWER_S, Access, Address
+from contracts.applicability import IAM_ONLY
 from contracts.credentials import self_signed
 from contracts.listeners import try_tls
 from contracts.model import Failed, Outcome, ProbeError, Verified, Watch
 from contracts.registry import contract
-from contracts.wire import BrokerConnection, SaslRefusedError, Scram, TlsRefusedError, WireError, error_name
+from contracts.wire import BrokerConnection, SaslRefusedError, Scram, TlsRefusedError, WireError, error_name, requests
 from orchestrator.environment import Principal
 
 _SASL_AUTHENTICATION_FAILED = 58
+_UNSUPPORTED_MECHANISM = 33
 #: Alerts that refuse a client for its certificate: TLS 1.3's own, and what TLS 1.2 and older JDKs send.
 _CERTIFICATE_ALERTS = ("CERTIFICATE_REQUIRED", "BAD_CERTIFICATE", "HANDSHAKE_FAILURE")
 _STRANGER_ALERTS = ("UNKNOWN_CA", "CERTIFICATE_UNKNOWN", "BAD_CERTIFICATE")
@@ -31,6 +33,7 @@ def _scram_principals(access: Access) -> list[Principal]:
     remediation="Associate the secret with the cluster; it must be named AmazonMSK_* and use a customer-managed key",
     documentation="Amazon MSK Developer Guide, Sign-in credentials authentication with AWS Secrets Manager",
     needs=("listener.scram", "principal.scram"),
+    not_on=IAM_ONLY,
 )
 def scram_accepts(access: Access, watch: Watch) -> Outcome:
     """Authenticate as every principal on every broker."""
@@ -65,6 +68,7 @@ def judge_wrong_password(codes: Mapping[str, int]) -> Outcome:
     remediation="Check the SASL configuration of the SCRAM listener",
     documentation="RFC 5802; KIP-84, KIP-152",
     needs=("listener.scram", "principal.scram"),
+    not_on=IAM_ONLY,
 )
 def wrong_password(access: Access, watch: Watch) -> Outcome:
     """Authenticate as a real user with a random password."""
@@ -96,6 +100,7 @@ def wrong_password(access: Access, watch: Watch) -> Outcome:
     remediation="Name the private CA in the cluster's client authentication",
     documentation="Amazon MSK Developer Guide, Mutual TLS client authentication for Amazon MSK",
     needs=("listener.mtls", "authority"),
+    not_on=IAM_ONLY,
 )
 def mtls_accepts(access: Access, watch: Watch) -> Outcome:
     """Issue a certificate and use it on every broker."""
@@ -145,6 +150,7 @@ def _alert(access: Access, address: Address, watch: Watch, pair: object = None) 
     remediation="Set ssl.client.auth=required; do not enable unauthenticated access",
     documentation="RFC 8446, section 4.4.2.4; Amazon MSK Developer Guide, Mutual TLS client authentication",
     needs=("listener.mtls",),
+    not_on=IAM_ONLY,
 )
 def no_certificate(access: Access, watch: Watch) -> Outcome:
     """Connect without a certificate."""
@@ -160,6 +166,7 @@ def no_certificate(access: Access, watch: Watch) -> Outcome:
     remediation="Trust only the environment's private CA on the mTLS listener",
     documentation="RFC 8446, section 4.4.2.4; Amazon MSK Developer Guide, Mutual TLS client authentication",
     needs=("listener.mtls",),
+    not_on=IAM_ONLY,
 )
 def foreign_certificate(access: Access, watch: Watch) -> Outcome:
     """Connect with a self-signed certificate that bears a principal's name."""
@@ -167,3 +174,42 @@ def foreign_certificate(access: Access, watch: Watch) -> Outcome:
     pair = self_signed(name)
     alerts = {str(a): _alert(access, a, watch, pair) for a in access.addresses("mtls", watch)}
     return judge_alerts(alerts, _STRANGER_ALERTS, "a self-signed certificate")
+
+
+#: What each SASL listener may offer (Amazon MSK Developer Guide: SASL/SCRAM authentication; IAM access control).
+_MECHANISMS = {"scram": frozenset({"SCRAM-SHA-512"}), "iam": frozenset({"OAUTHBEARER", "AWS_MSK_IAM"})}
+
+
+def judge_mechanisms(offered: Mapping[tuple[str, str], tuple[int, tuple[str, ...]]]) -> Outcome:
+    """Judge what listeners offered instead of a mechanism that does not exist, by (listener, address)."""
+    evidence = {f"{listener} {address}": ", ".join(names) for (listener, address), (_, names) in offered.items()}
+    for (listener, address), (code, names) in offered.items():
+        if code != _UNSUPPORTED_MECHANISM:
+            raise ProbeError(f"{address} answered {error_name(code)} to an unknown mechanism", evidence)
+        if foreign := sorted(set(names) - _MECHANISMS[listener]):
+            return Failed(f"{address} offers {foreign[0]} on the {listener} listener", evidence)
+        if not names:
+            return Failed(f"{address} offers no mechanism on the {listener} listener", evidence)
+    return Verified(evidence)
+
+
+@contract(
+    "auth.mechanisms.least",
+    title="Listeners offer their own mechanism alone",
+    risk="A weaker mechanism (PLAIN, SCRAM-SHA-256) on the same port gives passwords away",
+    statement="The SCRAM listener offers SCRAM-SHA-512 alone, the IAM listener OAUTHBEARER and AWS_MSK_IAM alone",
+    remediation="Set sasl.enabled.mechanisms of each listener",
+    documentation="KIP-43, KIP-103; Amazon MSK Developer Guide, Sign-in credentials authentication",
+    needs=("listener.sasl",),
+)
+def mechanisms(access: Access, watch: Watch) -> Outcome:
+    """Ask every broker for a mechanism that does not exist; it answers with those that do."""
+    offered: dict[tuple[str, str], tuple[int, tuple[str, ...]]] = {}
+    for listener in (name for name in access.environment.cluster.bootstrap if name in _MECHANISMS):
+        for address in access.addresses(listener, watch):
+            watch.waiting(f"the mechanisms of {address}")
+            with BrokerConnection(
+                address.host, address.port, access.context(watch), timeout_s=watch.remaining(ANSWER_S)
+            ) as connection:
+                offered[listener, str(address)] = requests.sasl_mechanisms(connection)
+    return judge_mechanisms(offered)

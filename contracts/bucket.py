@@ -25,7 +25,8 @@ _BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "Restrict
 _REFUSED = ("AccessDenied",)
 
 
-def _bucket(access: Access) -> Bucket:
+def bucket_of(access: Access) -> Bucket:
+    """Return the environment's bucket; raises ProbeError when there is none."""
     bucket = access.environment.bucket
     if bucket is None:
         raise ProbeError("the environment has no bucket")
@@ -35,7 +36,7 @@ def _bucket(access: Access) -> Bucket:
 @contextlib.contextmanager
 def probe_object(access: Access, body: bytes, watch: Watch) -> Iterator[tuple[str, dict[str, Any]]]:
     """Put an object with no encryption header of its own; yield (key, answer) and delete its version."""
-    s3, name = access.client("s3"), _bucket(access).name
+    s3, name = access.client("s3"), bucket_of(access).name
     key = f"ephk-probe/{uuid.uuid4().hex}"
     watch.waiting(f"bucket {name} to take an object")
     answer = s3.put_object(Bucket=name, Key=key, Body=body)
@@ -69,11 +70,11 @@ def judge_encryption(rules: list[Mapping[str, Any]], head: Mapping[str, Any], ke
     statement="An object put without any encryption header lands encrypted with the environment's KMS key",
     remediation="Set the bucket's default encryption to aws:kms with the environment's key",
     documentation="Amazon S3 User Guide, Setting default server-side encryption behavior for Amazon S3 buckets",
-    needs=("bucket",),
+    needs=("bucket", "writes"),
 )
 def encryption(access: Access, watch: Watch) -> Outcome:
     """Put an object and ask how it is encrypted."""
-    s3, bucket = access.client("s3"), _bucket(access)
+    s3, bucket = access.client("s3"), bucket_of(access)
     watch.waiting("the bucket's default encryption")
     try:
         configuration = s3.get_bucket_encryption(Bucket=bucket.name)["ServerSideEncryptionConfiguration"]
@@ -112,11 +113,11 @@ def judge_public_access(block: Mapping[str, Any], anonymous: Mapping[str, str]) 
     statement="All four public access blocks are on, and unsigned requests to get and list get AccessDenied",
     remediation="Turn on all four settings of the bucket's public access block",
     documentation="Amazon S3 User Guide, Blocking public access to your Amazon S3 storage",
-    needs=("bucket",),
+    needs=("bucket", "writes"),
 )
 def public_access(access: Access, watch: Watch) -> Outcome:
     """Read the settings, then try as a stranger on an object that exists."""
-    s3, bucket = access.client("s3"), _bucket(access)
+    s3, bucket = access.client("s3"), bucket_of(access)
     watch.waiting("the bucket's public access block")
     try:
         block = s3.get_public_access_block(Bucket=bucket.name)["PublicAccessBlockConfiguration"]
@@ -175,11 +176,11 @@ def judge_tls_only(over_https: str, over_http: str) -> Outcome:
     statement="The request that succeeds over HTTPS gets AccessDenied over plain HTTP",
     remediation="Deny s3:* when aws:SecureTransport is false, for the bucket and its objects",
     documentation="Amazon S3 User Guide, Security best practices: Enforce encryption of data in transit",
-    needs=("bucket",),
+    needs=("bucket", "writes"),
 )
 def tls_only(access: Access, watch: Watch) -> Outcome:
     """Get one object both ways, with the same identity."""
-    bucket = _bucket(access)
+    bucket = bucket_of(access)
     with probe_object(access, b"ephk-probe", watch) as (key, _):
         watch.waiting("the bucket's answer over plain HTTP")
         over_https = _code(lambda: access.client("s3").get_object(Bucket=bucket.name, Key=key)["Body"].read())
@@ -200,11 +201,11 @@ def tls_only(access: Access, watch: Watch) -> Outcome:
     statement="An object that is put comes back byte for byte, is listed, and is gone after its deletion",
     remediation="Check the bucket policy, the key's policy and the caller's permissions on both",
     documentation="Amazon S3 User Guide, Working with objects in Amazon S3",
-    needs=("bucket",),
+    needs=("bucket", "writes"),
 )
 def round_trip(access: Access, watch: Watch) -> Outcome:
     """Put, get, list and delete random bytes."""
-    s3, bucket, body = access.client("s3"), _bucket(access), os.urandom(64 * 1024)
+    s3, bucket, body = access.client("s3"), bucket_of(access), os.urandom(64 * 1024)
     with probe_object(access, body, watch) as (key, answer):
         watch.waiting("the object to come back")
         back = s3.get_object(Bucket=bucket.name, Key=key)["Body"].read()

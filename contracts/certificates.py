@@ -37,7 +37,7 @@ def judge_chain(seen: Survey) -> Outcome:
     if broken:
         address, problem = next(iter(broken.items()))
         return Failed(f"{address} has a certificate that does not verify: {problem}", {"broken": broken})
-    return Verified({str(address): found.subject for address, found in seen.items()})
+    return Verified({str(a): f"{found.subject}, SHA-256 {found.fingerprint}" for a, found in seen.items()})
 
 
 def judge_names(seen: Survey) -> Outcome:
@@ -63,6 +63,22 @@ def judge_expiry(seen: Survey, now: datetime, lease_end: datetime) -> Outcome:
                 evidence,
             )
     return Verified(evidence | {"lease_end": rfc3339(lease_end)})
+
+
+#: Smallest keys of 112 bits of security and more (NIST SP 800-57 Part 1, table 2); Ed25519 has one size.
+_SMALLEST = {"RSA": 2048, "EC": 224, "Ed25519": 0, "Ed448": 0}
+
+
+def judge_keys(seen: Survey) -> Outcome:
+    """Judge whether every certificate's key is of a known type and large enough."""
+    evidence = {str(address): f"{found.key_type} {found.key_bits}".strip() for address, found in seen.items()}
+    for address, found in seen.items():
+        smallest = _SMALLEST.get(found.key_type)
+        if smallest is None or found.key_bits < smallest:
+            return Failed(
+                f"{address} has a certificate with a key that is too weak: {evidence[str(address)]}", evidence
+            )
+    return Verified(evidence)
 
 
 @contract(
@@ -107,3 +123,17 @@ def expiry(access: Access, watch: Watch) -> Outcome:
     environment = access.environment
     seen = survey(access, watch)
     return judge_expiry(seen, datetime.now(environment.expires_at.tzinfo), environment.expires_at)
+
+
+@contract(
+    "listener.tls.key-size",
+    title="Certificates have strong keys",
+    risk="A small key is factored, and whoever has it can be any broker",
+    statement="Every broker's certificate has an RSA key of 2048 bits or an elliptic-curve key of 224 bits at least",
+    remediation="Issue certificates with larger keys",
+    documentation="NIST SP 800-57 Part 1, Recommendation for Key Management",
+    needs=("listeners",),
+)
+def key_size(access: Access, watch: Watch) -> Outcome:
+    """Look at the key of each certificate."""
+    return judge_keys(survey(access, watch))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from aws_msk_iam_sasl_signer import MSKAuthTokenProvider
@@ -16,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from contracts.memo import Memo
-from contracts.model import ProbeError, Watch
+from contracts.model import OutOfReachError, ProbeError, Watch
 from orchestrator.aws import AwsSession
 from orchestrator.environment import Environment, Principal
 from orchestrator.kafka_clients import ClientKeyPair
@@ -26,6 +27,8 @@ _SESSION_NAME = "ephk-verify"
 #: Private CAs need a moment between issuing a certificate and handing it out.
 _ISSUE_POLL_S = 0.05
 _CERTIFICATE_DAYS = 1
+#: Where an adopted environment's SCRAM secret is a file of the same shape instead of an ARN.
+FILE_SECRET = "file:"  # noqa: S105 - a prefix
 
 
 @dataclass(frozen=True)
@@ -70,13 +73,13 @@ class Credentials:
     def scram(self, principal: Principal, watch: Watch) -> ScramSecret:
         """Return a SCRAM principal's user and password from Secrets Manager."""
         if principal.secret_arn is None:
-            raise ProbeError(f"principal {principal.name} names no secret that holds its password")
+            raise OutOfReachError(f"principal {principal.name} names no secret that holds its password")
 
         def read() -> ScramSecret:
             watch.waiting(f"the secret of principal {principal.name}")
-            text = self._session.client("secretsmanager").get_secret_value(SecretId=principal.secret_arn)
+            text = self._secret_text(str(principal.secret_arn))
             try:
-                document = json.loads(text["SecretString"])
+                document = json.loads(text)
                 secret = ScramSecret(document["username"], document["password"])
             except (KeyError, TypeError, ValueError):
                 raise ProbeError(
@@ -86,6 +89,16 @@ class Credentials:
             return secret
 
         return self._memo.get(("scram", principal.name), read, watch)
+
+    def _secret_text(self, where: str) -> str:
+        """Read a secret from Secrets Manager, or from a file of an adopted environment (`file:PATH`)."""
+        if where.startswith(FILE_SECRET):
+            try:
+                return Path(where.removeprefix(FILE_SECRET)).read_text()
+            except (OSError, UnicodeDecodeError) as error:
+                reason = getattr(error, "strerror", None) or "it is not text"
+                raise ProbeError(f"cannot read the secret {where}: {reason}") from None
+        return str(self._session.client("secretsmanager").get_secret_value(SecretId=where).get("SecretString", ""))
 
     def role(self, role_arn: str, watch: Watch) -> AwsSession:
         """Return a session of an assumed role."""
@@ -104,7 +117,7 @@ class Credentials:
     def token(self, principal: Principal, watch: Watch) -> tuple[str, float]:
         """Return an MSK IAM token of the principal's role, and when it expires in seconds since the epoch."""
         if principal.role_arn is None:
-            raise ProbeError(f"principal {principal.name} names no IAM role")
+            raise OutOfReachError(f"principal {principal.name} names no IAM role")
         keys = self.role(principal.role_arn, watch).credentials
         if keys is None:
             raise ProbeError(f"role {principal.role_arn} gave no credentials")
@@ -119,7 +132,7 @@ class Credentials:
         """Issue a client certificate from the environment's private CA (ACM PCA), valid for a day."""
         authority = self._environment.cluster.certificate_authority_arn
         if authority is None:
-            raise ProbeError("the environment names no private certificate authority")
+            raise OutOfReachError("the environment names no private certificate authority")
 
         def issue() -> ClientKeyPair:
             watch.waiting(f"a client certificate for {common_name} from the private CA")

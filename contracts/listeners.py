@@ -26,7 +26,7 @@ def judge_old_versions(replies: Mapping[tuple[str, str], Reply]) -> Outcome:
 
     Only the alert `protocol_version` refuses a version; another alert refuses something else.
     """
-    evidence = {f"{address} {version}": _say(reply) for (address, version), reply in replies.items()}
+    evidence = {f"{address} {version}": say(reply) for (address, version), reply in replies.items()}
     for (address, version), reply in replies.items():
         if isinstance(reply, ServerHello):
             return Failed(f"{address} agreed to {reply.version} when offered {version}", evidence)
@@ -34,11 +34,12 @@ def judge_old_versions(replies: Mapping[tuple[str, str], Reply]) -> Outcome:
             return Failed(f"{address} does not speak TLS", evidence)
     for (address, version), reply in replies.items():
         if reply != Alert("protocol_version"):
-            raise ProbeError(f"{address} refused {version} with {_say(reply)}, not for the version", evidence)
+            raise ProbeError(f"{address} refused {version} with {say(reply)}, not for the version", evidence)
     return Verified(evidence)
 
 
-def _say(reply: Reply) -> str:
+def say(reply: Reply) -> str:
+    """Say a listener's answer in words."""
     if isinstance(reply, Alert):
         return f"alert {reply.description}"
     if isinstance(reply, ServerHello):
@@ -63,7 +64,7 @@ def tls_version(access: Access, watch: Watch) -> Outcome:
         for version in _OLD_VERSIONS:
             watch.waiting(f"{address} to refuse {version}")
             hello = tls.client_hello(version, address.host, os.urandom(32))
-            answer = _offer(address, hello, watch, f"answered nothing to {version}")
+            answer = offer(address, hello, watch, f"answered nothing to {version}")
             replies[str(address), version] = tls.parse_reply(answer)
     if weak := {where: version for where, version in negotiated.items() if version not in _GOOD_VERSIONS}:
         return Failed(f"{next(iter(weak))} negotiated {next(iter(weak.values()))}", {"negotiated": negotiated})
@@ -73,7 +74,8 @@ def tls_version(access: Access, watch: Watch) -> Outcome:
     return outcome
 
 
-def _offer(address: Address, data: bytes, watch: Watch, silence: str) -> bytes:
+def offer(address: Address, data: bytes, watch: Watch, silence: str) -> bytes:
+    """Send bytes and return the answer; raises ProbeError with `silence` when nothing comes and nothing closes."""
     try:
         return tls.offer(address.host, address.port, data, watch.remaining(_BAD_BYTES_S))
     except TimeoutError:
@@ -96,7 +98,7 @@ def judge_plaintext(answers: Mapping[str, bytes], advertised_plaintext: str | No
     spoke = []
     for address, answer in answers.items():
         reply = tls.parse_reply(answer)
-        evidence[address] = _say(reply)
+        evidence[address] = say(reply)
         if isinstance(reply, NotTls | ServerHello):
             spoke.append(address)
     if spoke:
@@ -120,7 +122,7 @@ def plaintext_refused(access: Access, watch: Watch) -> Outcome:
     answers = {}
     for address in access.every_address(watch):
         watch.waiting(f"{address} to refuse plaintext")
-        answers[str(address)] = _offer(address, plaintext_request(), watch, "answered nothing to plaintext")
+        answers[str(address)] = offer(address, plaintext_request(), watch, "answered nothing to plaintext")
     offered = None
     if access.environment.flavour == "msk":
         watch.waiting("the control plane's bootstrap servers")

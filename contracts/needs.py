@@ -8,9 +8,14 @@ from orchestrator.environment import Environment
 
 _PRESENT: dict[str, tuple[Callable[[Environment], bool], str]] = {
     "listener.scram": (lambda e: "scram" in e.cluster.bootstrap, "the cluster has no SCRAM listener"),
+    "listener.sasl": (
+        lambda e: not e.cluster.bootstrap.keys().isdisjoint(("scram", "iam")),
+        "the cluster has no SASL listener",
+    ),
     "listener.iam": (lambda e: "iam" in e.cluster.bootstrap, "the cluster has no IAM listener"),
     "listener.mtls": (lambda e: "mtls" in e.cluster.bootstrap, "the cluster has no mTLS listener"),
     "listeners": (lambda e: bool(e.cluster.bootstrap), "the cluster has no listener"),
+    "principals": (lambda e: bool(e.principals), "the environment declares no principal"),
     "principal.scram": (
         lambda e: any(p.auth == "scram" for p in e.principals),
         "the environment has no principal that authenticates with SCRAM",
@@ -21,7 +26,12 @@ _PRESENT: dict[str, tuple[Callable[[Environment], bool], str]] = {
     ),
     "operator": (lambda e: "operator" in e.roles, "the environment names no operator role"),
     "bucket": (lambda e: e.bucket is not None, "the environment has no bucket"),
+    "log-group": (lambda e: e.log_group is not None, "the environment names no log group"),
     "network": (lambda e: e.network is not None, "the environment names no network"),
+    "writes": (
+        lambda e: not e.read_only,
+        "the environment is somebody else's, and nothing is written to it (`ephk adopt --allow-writes` permits it)",
+    ),
     "tags": (lambda e: bool(e.tags), "the environment declares no tags"),
 }
 

@@ -16,7 +16,8 @@ Described = Mapping[str, Any]
 _EVERYWHERE = ("0.0.0.0/0", "::/0")
 
 
-def _network(access: Access) -> Network:
+def network_of(access: Access) -> Network:
+    """Return the environment's network; raises ProbeError when it is unknown."""
     network = access.environment.network
     if network is None:
         raise ProbeError("the environment names no network")
@@ -27,7 +28,7 @@ def _route_tables(access: Access, watch: Watch) -> list[dict[str, Any]]:
     def describe() -> list[dict[str, Any]]:
         watch.waiting("the VPC's route tables")
         pages = access.client("ec2").get_paginator("describe_route_tables")
-        only = [{"Name": "vpc-id", "Values": [_network(access).vpc_id]}]
+        only = [{"Name": "vpc-id", "Values": [network_of(access).vpc_id]}]
         return [table for page in pages.paginate(Filters=only) for table in page["RouteTables"]]
 
     return access.once("route tables", describe, watch)
@@ -46,6 +47,19 @@ def effective_table(subnet_id: str, tables: Iterable[Described]) -> Described | 
             if association.get("Main"):
                 main = table
     return main
+
+
+def s3_endpoint(access: Access, watch: Watch) -> Described | None:
+    """Return the S3 endpoint as described, None when it does not exist."""
+    watch.waiting("the S3 gateway endpoint")
+    wanted = [network_of(access).s3_endpoint_id]
+    try:
+        found: list[Described] = access.client("ec2").describe_vpc_endpoints(VpcEndpointIds=wanted)["VpcEndpoints"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "InvalidVpcEndpointId.NotFound":
+            raise
+        return None
+    return found[0] if found else None
 
 
 def judge_s3_route(
@@ -85,16 +99,9 @@ def judge_s3_route(
 )
 def s3_route(access: Access, watch: Watch) -> Outcome:
     """Compare the endpoint's route tables with those that the subnets really use."""
-    network = _network(access)
+    network = network_of(access)
     tables = _route_tables(access, watch)
-    watch.waiting("the S3 gateway endpoint")
-    try:
-        found = access.client("ec2").describe_vpc_endpoints(VpcEndpointIds=[network.s3_endpoint_id])["VpcEndpoints"]
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "InvalidVpcEndpointId.NotFound":
-            raise
-        found = []
-    return judge_s3_route(found[0] if found else None, network.subnet_ids, tables, access.environment.cloud.region)
+    return judge_s3_route(s3_endpoint(access, watch), network.subnet_ids, tables, access.environment.cloud.region)
 
 
 def judge_private(subnets: Sequence[Described], tables: Sequence[Described], expected: Sequence[str]) -> Outcome:
@@ -133,7 +140,7 @@ def judge_private(subnets: Sequence[Described], tables: Sequence[Described], exp
 )
 def private_subnets(access: Access, watch: Watch) -> Outcome:
     """Read the subnets and the route tables that they really use."""
-    network = _network(access)
+    network = network_of(access)
     tables = _route_tables(access, watch)
     watch.waiting("the subnets")
     only = [{"Name": "subnet-id", "Values": list(network.subnet_ids)}]
@@ -199,7 +206,7 @@ def judge_least(broker: Described | None, client: Described | None, ports: Mappi
 )
 def security_group(access: Access, watch: Watch) -> Outcome:
     """Read both groups' rules."""
-    network = _network(access)
+    network = network_of(access)
     watch.waiting("the security groups")
     wanted = [network.broker_security_group_id, network.client_security_group_id]
     groups = access.client("ec2").describe_security_groups(Filters=[{"Name": "group-id", "Values": wanted}])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from confluent_kafka import KafkaError
 
 from contracts.access import ANSWER_S, Access
@@ -20,18 +22,37 @@ def ensure(access: Access, watch: Watch) -> str:
     Raises:
         ProbeError: the operator may not create it, or a broker does not show it in time.
     """
-    return access.once("probe topic", lambda: _create(access, watch), watch)
+    return access.once("probe topic", lambda: create(access, access.probe_topic_name, watch), watch)
 
 
-def _create(access: Access, watch: Watch) -> str:
-    name, replicas = access.probe_topic_name, min(3, access.environment.cluster.brokers)
+def create(
+    access: Access,
+    name: str,
+    watch: Watch,
+    *,
+    partitions: int = 1,
+    config: Mapping[str, str] | None = None,
+    replicas: int | None = None,
+) -> str:
+    """Create a topic for the length of the run, wait until every broker shows it, and return its name.
+
+    Without `replicas` it has three, or as many as there are brokers.
+
+    Raises:
+        ProbeError: the operator may not create it, or a broker does not show it in time.
+    """
     watch.waiting(f"the operator to create topic {name}")
     code, message = requests.create_topic(
-        _controller(access, watch), name, partitions=1, replicas=replicas, timeout_ms=_TIMEOUT_MS
+        _controller(access, watch),
+        name,
+        partitions=partitions,
+        replicas=replicas or min(3, access.environment.cluster.brokers),
+        timeout_ms=_TIMEOUT_MS,
+        config=config,
     )
     if code not in (0, _EXISTS):
         raise ProbeError(f"the operator may not create topic {name}: {error_name(code)} {message}".rstrip())
-    access.on_close(lambda: _delete(access))
+    access.on_close(lambda: _delete(access, name))
     for address in access.brokers(access.operator, watch).values():
         watch.waiting(f"{address} to show topic {name}")
         connection = access.connection(access.operator, address, watch)
@@ -44,8 +65,8 @@ def _shown(connection: BrokerConnection, name: str) -> bool:
     return requests.metadata(connection, [name]).topics[name].error != _UNKNOWN
 
 
-def _delete(access: Access) -> None:
-    requests.delete_topic(_controller(access, Watch(ANSWER_S)), access.probe_topic_name, timeout_ms=_TIMEOUT_MS)
+def _delete(access: Access, name: str) -> None:
+    requests.delete_topic(_controller(access, Watch(ANSWER_S)), name, timeout_ms=_TIMEOUT_MS)
 
 
 def _controller(access: Access, watch: Watch) -> BrokerConnection:

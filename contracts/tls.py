@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from contracts.wire.connection import open_socket, open_tls
 
@@ -35,6 +37,9 @@ ALERTS = {
 }
 #: Suites that exist in TLS 1.0 and 1.1, for ECDSA and RSA keys, so that only the version can be refused.
 _OLD_SUITES = (0xC009, 0xC00A, 0xC013, 0xC014, 0x002F, 0x0035, 0xC008, 0xC012, 0x000A, 0x00FF)
+
+#: ECDSA and RSA with SHA-256 and stronger (RFC 8446, section 4.2.3).
+_SIGNATURES = (0x0403, 0x0503, 0x0804, 0x0401, 0x0501)
 
 
 @dataclass(frozen=True)
@@ -66,26 +71,27 @@ class NotTls:
 Reply = ServerHello | Alert | Closed | NotTls
 
 
-def client_hello(version: str, server_name: str, random: bytes) -> bytes:
+def client_hello(version: str, server_name: str, random: bytes, suites: tuple[int, ...] = _OLD_SUITES) -> bytes:
     """Return a ClientHello record that offers `version` as the highest (no supported_versions extension).
 
     Args:
         version: a key of TLS_VERSIONS.
         server_name: for the SNI extension.
         random: 32 bytes.
+        suites: the cipher suites' registered numbers.
     """
     name = server_name.encode("idna")
-    extensions = b"".join(
-        _extension(kind, data)
-        for kind, data in (
-            (0, _vector16(b"\x00" + _vector16(name))),  # server_name
-            (10, _vector16(struct.pack(">HHH", 23, 24, 25))),  # supported_groups: P-256, P-384, P-521
-            (11, b"\x01\x00"),  # ec_point_formats: uncompressed
-        )
-    )
+    known = [
+        (0, _vector16(b"\x00" + _vector16(name))),  # server_name
+        (10, _vector16(struct.pack(">HHH", 23, 24, 25))),  # supported_groups: P-256, P-384, P-521
+        (11, b"\x01\x00"),  # ec_point_formats: uncompressed
+    ]
+    if version == "TLSv1.2":  # without it, only SHA-1 signatures could be used (RFC 5246, section 7.4.1.4.1)
+        known.append((13, _vector16(struct.pack(">5H", *_SIGNATURES))))
+    extensions = b"".join(_extension(kind, data) for kind, data in known)
     number = TLS_VERSIONS[version]
-    suites = b"".join(struct.pack(">H", suite) for suite in _OLD_SUITES)
-    body = struct.pack(">H", number) + random + b"\x00" + _vector16(suites) + b"\x01\x00" + _vector16(extensions)
+    offered = b"".join(struct.pack(">H", suite) for suite in suites)
+    body = struct.pack(">H", number) + random + b"\x00" + _vector16(offered) + b"\x01\x00" + _vector16(extensions)
     handshake = b"\x01" + struct.pack(">I", len(body))[1:] + body
     return b"\x16\x03\x01" + _vector16(handshake)
 
@@ -140,6 +146,9 @@ class ServerCertificate:
         names: DNS names and IP addresses of the subject alternative name.
         tls_version: what the handshake agreed on.
         chain_error: why the chain does not verify against the trust store; empty when it does.
+        key_type: `RSA`, `EC` or another algorithm's name.
+        key_bits: the size of the key.
+        fingerprint: SHA-256 of the certificate, hexadecimal.
     """
 
     subject: str
@@ -148,6 +157,9 @@ class ServerCertificate:
     not_after: datetime
     tls_version: str
     chain_error: str
+    key_type: str
+    key_bits: int
+    fingerprint: str
 
 
 def trust(ca_pem: str | None) -> ssl.SSLContext:
@@ -185,6 +197,7 @@ def read_certificate(
         der = connection.getpeercert(binary_form=True) or b""
         version = connection.version() or "none"
     leaf = x509.load_der_x509_certificate(der)
+    key_type, key_bits = _key(leaf)
     return ServerCertificate(
         subject=leaf.subject.rfc4514_string(),
         names=_names(leaf),
@@ -192,7 +205,19 @@ def read_certificate(
         not_after=leaf.not_valid_after_utc,
         tls_version=version,
         chain_error=_chain_error(host, port, checking, timeout_s),
+        key_type=key_type,
+        key_bits=key_bits,
+        fingerprint=leaf.fingerprint(hashes.SHA256()).hex(),
     )
+
+
+def _key(certificate: x509.Certificate) -> tuple[str, int]:
+    key = certificate.public_key()
+    if isinstance(key, rsa.RSAPublicKey):
+        return "RSA", key.key_size
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return "EC", key.key_size
+    return type(key).__name__.removeprefix("_").removesuffix("PublicKey"), getattr(key, "key_size", 0)
 
 
 def _chain_error(host: str, port: int, context: ssl.SSLContext, timeout_s: float) -> str:

@@ -125,7 +125,14 @@ def principals(
     )
 
 
-def stack_inputs(lease: Lease, spec: EnvironmentSpec, session: AwsSession, zones: tuple[str, ...]) -> StackInputs:
+def stack_inputs(
+    lease: Lease,
+    spec: EnvironmentSpec,
+    session: AwsSession,
+    zones: tuple[str, ...],
+    *,
+    boundary_arn: str | None = None,
+) -> StackInputs:
     """Return what the Pulumi program is told, with a fresh random password for each SCRAM principal."""
     return StackInputs(
         lease_id=lease.id,
@@ -154,4 +161,5 @@ def stack_inputs(lease: Lease, spec: EnvironmentSpec, session: AwsSession, zones
         tags=lease.tags,
         scram="scram" in spec.auth,
         mtls="mtls" in spec.auth,
+        boundary_arn=boundary_arn,
     )

@@ -26,7 +26,7 @@ class Need:
     Attributes:
         sid: what for; unique among all needs.
         actions: IAM actions.
-        resources: ARNs, with `{region}` and `{account}`.
+        resources: ARNs, with `{region}`, `{account}` and the lease's id, `{lease}`.
         limit: the condition: the lease's tag on what is made or on what is changed, or the environment's boundary.
     """
 
@@ -40,14 +40,14 @@ def _ec2(*kinds: str) -> tuple[str, ...]:
     return tuple(f"arn:aws:ec2:{{region}}:{{account}}:{kind}/*" for kind in kinds)
 
 
-_ROLES = ("arn:aws:iam::{account}:role/ephk-*",)
-_POLICIES = ("arn:aws:iam::{account}:policy/ephk-*",)
-_BUCKETS = ("arn:aws:s3:::ephk-*",)
-_OBJECTS = ("arn:aws:s3:::ephk-*/*",)
-_SECRETS = ("arn:aws:secretsmanager:{region}:{account}:secret:AmazonMSK_*",)
-_CLUSTERS = ("arn:aws:kafka:{region}:{account}:cluster/ephk-*/*",)
-_CONFIGURATIONS = ("arn:aws:kafka:{region}:{account}:configuration/ephk-*/*",)
-_LOG_GROUPS = ("arn:aws:logs:{region}:{account}:log-group:/ephk/*",)
+_ROLES = ("arn:aws:iam::{account}:role/ephk-{lease}-*",)
+_POLICIES = ("arn:aws:iam::{account}:policy/ephk-{lease}-*",)
+_BUCKETS = ("arn:aws:s3:::ephk-{lease}-{account}",)
+_OBJECTS = ("arn:aws:s3:::ephk-{lease}-{account}/*",)
+_SECRETS = ("arn:aws:secretsmanager:{region}:{account}:secret:AmazonMSK_{lease}_*",)
+_CLUSTERS = ("arn:aws:kafka:{region}:{account}:cluster/ephk-{lease}/*",)
+_CONFIGURATIONS = ("arn:aws:kafka:{region}:{account}:configuration/ephk-{lease}*/*",)
+_LOG_GROUPS = ("arn:aws:logs:{region}:{account}:log-group:/ephk/{lease}/*",)
 _KEYS = ("arn:aws:kms:{region}:{account}:key/*",)
 _AUTHORITIES = ("arn:aws:acm-pca:{region}:{account}:certificate-authority/*",)
 _TAGGED_NETWORK = _ec2(
@@ -154,7 +154,7 @@ _MAKE = (
     Need("MakeKeys", ("kms:CreateKey",), ("*",), "tag-on-request"),
     Need("TagKeys", ("kms:TagResource",), _KEYS, "tag-on-request"),
     Need("ArrangeKeys", ("kms:CreateAlias", "kms:CreateGrant", "kms:EnableKeyRotation"), _KEYS, "tag-on-resource"),
-    Need("NameKeys", ("kms:CreateAlias",), ("arn:aws:kms:{region}:{account}:alias/ephk-*",)),
+    Need("NameKeys", ("kms:CreateAlias",), ("arn:aws:kms:{region}:{account}:alias/ephk-{lease}",)),
     Need("MakeSecrets", ("secretsmanager:CreateSecret", "secretsmanager:TagResource"), _SECRETS, "tag-on-request"),
     Need("FillSecrets", ("secretsmanager:PutSecretValue",), _SECRETS, "tag-on-resource"),
     Need(
@@ -190,7 +190,7 @@ _REMOVE = (
         "tag-on-resource",
     ),
     Need("RemoveKeys", ("kms:DeleteAlias", "kms:ScheduleKeyDeletion"), _KEYS, "tag-on-resource"),
-    Need("RemoveKeyNames", ("kms:DeleteAlias",), ("arn:aws:kms:{region}:{account}:alias/ephk-*",)),
+    Need("RemoveKeyNames", ("kms:DeleteAlias",), ("arn:aws:kms:{region}:{account}:alias/ephk-{lease}",)),
     Need("RemoveSecrets", ("secretsmanager:DeleteSecret",), _SECRETS, "tag-on-resource"),
     Need(
         "RemoveBuckets",
@@ -222,6 +222,10 @@ _UP = (*_LOOKING, *_MAKE, *_CONNECT, *_REMOVE)
 _DOWN = (*_LOOKING, *_REMOVE)
 _VERIFY = (*_LOOKING, *_CONNECT, _TRY_BUCKETS)
 
+#: Commands of which nobody has measured yet what they call: no policy is printed rather than a guessed one.
+UNDECLARED = frozenset({"adopt", "bootstrap", "cost", "diagnose", "keep"})
+#: Eight characters: the names of an environment, and not of the state bucket (`ephk-state-...`) or the account's set-up.
+_ANY_LEASE = "????????"
 #: What IAM takes as one managed policy.
 MANAGED_POLICY_CHARACTERS = 6144
 #: Command to what it does. Commands that are not here call no cloud.
@@ -252,9 +256,11 @@ def policy_for(commands: Iterable[str], *, account: str = "*", region: str = "*"
     """
     needs: dict[str, Need] = {}
     for command in commands:
-        if command not in COMMANDS and command not in OFFLINE:
+        if command not in {*COMMANDS, *OFFLINE, *UNDECLARED}:
             known = ", ".join(sorted((*COMMANDS, *OFFLINE)))
             raise UsageError(f"{command!r} is no command of ephk", next_step=f"Give some of: {known}.")
+        if command in UNDECLARED:
+            raise UsageError(f"what 'ephk {command}' needs is not declared yet", next_step="Leave it out.")
         needs.update({need.sid: need for need in COMMANDS.get(command, ())})
     statements = [_statement(need, account, region, lease) for need in needs.values()]
     if not statements:
@@ -285,8 +291,9 @@ def _statement(need: Need, account: str, region: str, lease: str) -> dict[str, A
         "Sid": need.sid,
         "Effect": "Allow",
         "Action": sorted(need.actions),
-        "Resource": [resource.format(account=account, region=region) for resource in need.resources],
     }
+    names = {"account": account, "region": region, "lease": _ANY_LEASE if lease == "*" else lease}
+    statement["Resource"] = [resource.format(**names) for resource in need.resources]
     operator = "StringLike" if "*" in lease else "StringEquals"
     # `?*`: the tag is there and not empty.
     value = "?*" if lease == "*" else lease
@@ -296,7 +303,7 @@ def _statement(need: Need, account: str, region: str, lease: str) -> dict[str, A
         case "tag-on-resource":
             statement["Condition"] = {operator: {f"aws:ResourceTag/{tags.LEASE}": value}}
         case "boundary":
-            boundary = f"arn:aws:iam::{account}:policy/ephk-{lease}-boundary"
+            boundary = f"arn:aws:iam::{account}:policy/ephk-{names['lease']}-boundary"
             statement["Condition"] = {"ArnLike": {"iam:PermissionsBoundary": boundary}}
         case "none":
             pass

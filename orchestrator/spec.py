@@ -7,11 +7,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
 from orchestrator.environment import Grant, Mechanism
 from orchestrator.errors import UsageError
+from orchestrator.spec_contracts import CommandSpec, ContractSpec, TopicExpectation, contract_problems
+from orchestrator.spec_scorecard import BlockingRisk, ScorecardSpec, Waiver
 from orchestrator.spec_source import Problem, SpecSource
+from orchestrator.spec_types import Strict as _Strict
+from orchestrator.spec_types import format_duration, parse_duration
 
 Flavour = Literal["msk", "msk-serverless", "kafka-ec2", "automq-ec2"]
 
@@ -21,32 +25,11 @@ PROVISIONABLE: frozenset[str] = frozenset({"msk"})
 MIN_TTL = timedelta(minutes=5)
 MAX_TTL = timedelta(days=7)
 
-_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 _NAME = re.compile(r"[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?")
 #: Kafka's own rule for topic names (org.apache.kafka.common.internals.Topic).
 _TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 #: Also the last part of a Secrets Manager name and of a Kafka principal.
 _PRINCIPAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-
-
-def parse_duration(text: object) -> timedelta:
-    """Read a duration such as `90m`, `4h`, `1d12h` or `300s`.
-
-    Raises:
-        ValueError: it is not of that form.
-    """
-    match = _DURATION.fullmatch(text.strip()) if isinstance(text, str) and text.strip() else None
-    if match is None:
-        raise ValueError("must be a duration such as 30m, 4h or 1d12h")
-    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
-    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
-
-
-def format_duration(duration: timedelta) -> str:
-    """Write a duration as `parse_duration` reads it."""
-    seconds = int(duration.total_seconds())
-    parts = [(seconds // 86400, "d"), (seconds // 3600 % 24, "h"), (seconds // 60 % 60, "m"), (seconds % 60, "s")]
-    return "".join(f"{count}{unit}" for count, unit in parts if count) or "0s"
 
 
 def parse_ttl(text: object) -> timedelta:
@@ -61,6 +44,18 @@ def parse_ttl(text: object) -> timedelta:
             f"must be between {format_duration(MIN_TTL)} and {format_duration(MAX_TTL)}, is {format_duration(ttl)}"
         )
     return ttl
+
+
+def parse_limit(text: object) -> timedelta | None:
+    """Read a positive duration of at most `MAX_TTL`; None stays None.
+
+    Raises:
+        ValueError: not a duration, zero, or longer than `MAX_TTL`.
+    """
+    limit = text if text is None or isinstance(text, timedelta) else parse_duration(text)
+    if limit is not None and not timedelta(0) < limit <= MAX_TTL:
+        raise ValueError(f"must be more than 0s and at most {format_duration(MAX_TTL)}, is {format_duration(limit)}")
+    return limit
 
 
 def _matching(pattern: re.Pattern[str], rule: str) -> Any:
@@ -95,10 +90,6 @@ def _config_value(value: object) -> object:
 
 
 ConfigValue = Annotated[str, BeforeValidator(_config_value)]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class BrokersSpec(_Strict):
@@ -168,12 +159,22 @@ class BucketSpec(_Strict):
 
 
 class EnvironmentSpec(_Strict):
-    """One environment, as asked for. Every field has a default: an empty spec is a working environment."""
+    """One environment, as asked for. Every field has a default: an empty spec is a working environment.
+
+    Attributes:
+        ttl: how long it lives once it is ready.
+        max_ttl: how long it may live once it is ready, extensions included; None takes the longest allowed.
+        create_deadline: how long provisioning may take; None takes 90 minutes on aws, 20 on the embedded target.
+        budget_usd: the most that it may cost over its ttl, by the estimate, USD.
+    """
 
     name: EnvironmentName = "default"
     flavour: Flavour = "msk"
     region: str = Field(default="us-east-1", pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")
     ttl: Annotated[timedelta, BeforeValidator(parse_ttl)] = timedelta(hours=4)
+    max_ttl: Annotated[timedelta | None, BeforeValidator(parse_limit)] = None
+    create_deadline: Annotated[timedelta | None, BeforeValidator(parse_limit)] = None
+    budget_usd: float | None = Field(default=None, gt=0)
     cost_center: str = "none"
     brokers: BrokersSpec = BrokersSpec()
     network: NetworkSpec = NetworkSpec()
@@ -181,6 +182,8 @@ class EnvironmentSpec(_Strict):
     topics: tuple[TopicSpec, ...] = (TopicSpec(name="events"),)
     principals: tuple[PrincipalSpec, ...] = ()
     bucket: BucketSpec = BucketSpec()
+    contracts: tuple[ContractSpec, ...] = ()
+    scorecard: ScorecardSpec = ScorecardSpec()
 
     @model_validator(mode="after")
     def _two_principals_unless_told(self) -> EnvironmentSpec:
@@ -211,6 +214,8 @@ class EnvironmentSpec(_Strict):
                     f"must be a multiple of the {self.network.zones} subnets (network.zones), is {self.brokers.count}",
                 )
             )
+        if self.max_ttl is not None and self.ttl > self.max_ttl:
+            found.append(Problem(("max_ttl",), f"must be at least the ttl of {format_duration(self.ttl)}, is less"))
         found += _duplicates(("auth",), self.auth)
         if "iam" not in self.auth:
             found.append(
@@ -228,6 +233,7 @@ class EnvironmentSpec(_Strict):
                         f"must not exceed the {self.brokers.count} brokers, is {topic.replication_factor}",
                     )
                 )
+        found += contract_problems(self.contracts, {principal.name for principal in self.principals})
         return found + self._grant_problems()
 
     def _grant_problems(self) -> list[Problem]:
@@ -320,6 +326,12 @@ def _fields_at(path: tuple[str | int, ...]) -> str:
         "principals": PrincipalSpec,
         "grants": GrantSpec,
         "bucket": BucketSpec,
+        "contracts": ContractSpec,
+        "topic": TopicExpectation,
+        "command": CommandSpec,
+        "scorecard": ScorecardSpec,
+        "blocking": BlockingRisk,
+        "waivers": Waiver,
     }
     names = [part for part in path if isinstance(part, str) and part in models]
     model = models[names[-1]] if names else EnvironmentSpec

@@ -76,6 +76,6 @@ def deploy(inputs: StackInputs) -> None:
     roles = {"operator": identity.operator, "client": identity.client, "connector": identity.connector}
     pulumi.export("role_arns", {purpose: role.arn for purpose, role in roles.items()})
     pulumi.export("principal_role_arns", {name: role.arn for name, role in identity.principals.items()})
-    pulumi.export("boundary_arn", identity.boundary.arn)
+    pulumi.export("boundary_arn", identity.boundary_arn)
     pulumi.export("secret_arns", {name: secret.arn for name, secret in credentials.secrets.items()})
     pulumi.export("certificate_authority_arn", authority.authority.arn if authority else None)

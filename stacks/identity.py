@@ -44,14 +44,19 @@ class Identity(pulumi.ComponentResource):
             allow("Objects", _OBJECT_ACTIONS, [f"{bucket}/*"]),
         ]
         secrets = allow("Credentials", _SECRET_ACTIONS, [secret_arn_pattern(inputs)])
-        self.boundary = iam.Policy(
-            "boundary",
-            name=f"{inputs.prefix}-boundary",
-            description="The most that any role of this environment can do",
-            policy=document(describe, kafka, *storage, secrets, allow("Key", _KEY_ACTIONS, [key_arn])),
-            tags=tagged(inputs, f"{inputs.prefix}-boundary"),
-            opts=self._own,
-        )
+        self.boundary_arn: pulumi.Input[str]
+        if inputs.boundary_arn is not None:
+            # The CI may make roles under the account's boundary alone: one that it wrote itself would bound nothing.
+            self.boundary_arn = inputs.boundary_arn
+        else:
+            self.boundary_arn = iam.Policy(
+                "boundary",
+                name=f"{inputs.prefix}-boundary",
+                description="The most that any role of this environment can do",
+                policy=document(describe, kafka, *storage, secrets, allow("Key", _KEY_ACTIONS, [key_arn])),
+                tags=tagged(inputs, f"{inputs.prefix}-boundary"),
+                opts=self._own,
+            ).arn
         iam_principals = inputs.with_auth("iam")
         grants = [grant for principal in iam_principals for grant in principal.grants]
         read_secrets = self._key_statement(key_arn, "secretsmanager", ["kms:Decrypt"])
@@ -75,7 +80,7 @@ class Identity(pulumi.ComponentResource):
             )
             for principal in iam_principals
         }
-        self.register_outputs({"boundary_arn": self.boundary.arn})
+        self.register_outputs({"boundary_arn": self.boundary_arn})
 
     def _key_statement(self, key_arn: pulumi.Input[str], service: str, actions: Iterable[str]) -> Statement:
         """Return the use of the key through one service, and not by itself."""
@@ -91,7 +96,7 @@ class Identity(pulumi.ComponentResource):
             name=name,
             description=description,
             assume_role_policy=document(*self._trust(service)),
-            permissions_boundary=self.boundary.arn,
+            permissions_boundary=self.boundary_arn,
             max_session_duration=3600,
             tags=tagged(self._inputs, name),
             opts=self._own,

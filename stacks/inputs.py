@@ -66,6 +66,7 @@ class StackInputs:
         scram: whether the cluster has the SASL/SCRAM listener.
         iam: whether it has the IAM listener; it always has, since MSK has no super user who could create the first ACL.
         mtls: whether it has the mTLS listener, for certificates of an authority of the environment's own.
+        boundary_arn: the account's permissions boundary for every role; None makes one of the environment's own.
     """
 
     lease_id: str
@@ -81,6 +82,7 @@ class StackInputs:
     scram: bool = True
     iam: bool = True
     mtls: bool = True
+    boundary_arn: str | None = None
 
     def __post_init__(self) -> None:
         if not self.iam:

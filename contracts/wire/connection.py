@@ -89,8 +89,17 @@ class BrokerConnection:
                 self.close()
                 raise
 
-    def request(self, api_key: int, version: int, body: bytes, *, timeout_s: float | None = None) -> Reader:
+    def request(
+        self, api_key: int, version: int, body: bytes, *, timeout_s: float | None = None, flexible: bool = False
+    ) -> Reader:
         """Send a request and return a reader at the beginning of the response's body.
+
+        Args:
+            api_key: the request's kind.
+            version: its version.
+            body: the encoded body.
+            timeout_s: seconds for the answer; None takes the connection's.
+            flexible: whether that version has headers with tagged fields (KIP-482).
 
         Raises:
             WireTimeoutError: no answer in time. The connection cannot be used any more.
@@ -102,7 +111,8 @@ class BrokerConnection:
             header = codec.int16(api_key) + codec.int16(version) + codec.int32(self._correlation)
             try:
                 self._socket.settimeout(timeout_s or self.timeout_s)
-                self._socket.sendall(codec.blob(header + codec.string(_CLIENT_ID) + body))
+                tags = b"\x00" if flexible else b""
+                self._socket.sendall(codec.blob(header + codec.string(_CLIENT_ID) + tags + body))
                 size = int.from_bytes(self._receive(4), "big")
                 if not 4 <= size <= _MAX_RESPONSE:
                     raise WireError(self.address, f"a response of {size} bytes: this is not a Kafka broker")  # noqa: TRY301
@@ -127,6 +137,8 @@ class BrokerConnection:
             if reader.int32() != self._correlation:
                 self.broken = True
                 raise WireError(self.address, "an answer to another request")
+            if flexible:
+                reader.take(1)  # the header's tagged fields: brokers send none
             return reader
 
     def _receive(self, size: int) -> bytes:
@@ -160,6 +172,22 @@ class BrokerConnection:
             sasl.authenticate(exchange)
         except (ValueError, KeyError) as error:
             raise WireError(self.address, f"{sasl.mechanism}: {error}") from error
+
+    def stale(self) -> bool:
+        """Tell whether the broker has closed the connection since the last answer, without asking it anything."""
+        if self.broken or not self._lock.acquire(blocking=False):
+            return self.broken
+        try:
+            self._socket.settimeout(0)
+            # Between two requests only a TLS session ticket may arrive, which is no data.
+            self.broken = self._socket.recv(1) == b""
+        except (ssl.SSLWantReadError, BlockingIOError):
+            pass
+        except OSError:
+            self.broken = True
+        finally:
+            self._lock.release()
+        return self.broken
 
     def tls_version(self) -> str:
         """Return the protocol version of the connection (`TLSv1.3`)."""

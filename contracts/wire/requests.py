@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
 from contracts.wire import codec
 from contracts.wire.connection import BrokerConnection
+from contracts.wire.errors import WireError, error_name
 
 T = TypeVar("T")
 
 _PRODUCE, _FETCH, _LIST_OFFSETS, _METADATA, _HEARTBEAT = 0, 1, 2, 3, 12
+_FIND_COORDINATOR, _SASL_HANDSHAKE, _DELETE_GROUPS = 10, 17, 42
 _API_VERSIONS, _CREATE_TOPICS, _DELETE_TOPICS, _DELETE_RECORDS = 18, 19, 20, 21
 EARLIEST, LATEST = -2, -1
 
@@ -45,12 +48,16 @@ class TopicMetadata:
     Attributes:
         error: Kafka's code; 29 means that the principal may not describe it.
         leaders: the leading broker's id by partition.
+        replicas: how many replicas each partition has.
+        in_sync: how many of them are in sync.
         operations: what the broker says that the principal may do (KIP-430); None when it did not say.
     """
 
     name: str
     error: int
     leaders: dict[int, int]
+    replicas: dict[int, int]
+    in_sync: dict[int, int]
     operations: frozenset[str] | None
 
 
@@ -77,6 +84,15 @@ def api_versions(connection: BrokerConnection) -> dict[int, tuple[int, int]]:
     return dict(reader.array(lambda: (reader.int16(), (reader.int16(), reader.int16()))))
 
 
+def sasl_mechanisms(connection: BrokerConnection) -> tuple[int, tuple[str, ...]]:
+    """Ask for a mechanism that does not exist and return (error code, the mechanisms offered instead).
+
+    The connection must not have authenticated; the broker closes it after its answer.
+    """
+    reader = connection.request(_SASL_HANDSHAKE, 1, codec.string("EPHK-PROBE"))
+    return reader.int16(), tuple(reader.array(reader.string))
+
+
 def metadata(connection: BrokerConnection, topics: list[str] | None) -> Metadata:
     """Return brokers and topics (None: every topic that the principal may see), without creating any."""
     names = None if topics is None else [codec.string(name) for name in topics]
@@ -89,18 +105,20 @@ def metadata(connection: BrokerConnection, topics: list[str] | None) -> Metadata
         reader.string()  # rack
         return found
 
-    def partition() -> tuple[int, int]:
+    def partition() -> tuple[int, int, int, int]:
         reader.int16()
         index, leader = reader.int32(), reader.int32()
         reader.int32()  # leader epoch
-        for _ in ("replicas", "in sync", "offline"):
-            reader.array(reader.int32)
-        return index, leader
+        replicas, in_sync = reader.array(reader.int32), reader.array(reader.int32)
+        reader.array(reader.int32)  # offline
+        return index, leader, len(replicas), len(in_sync)
 
     def topic() -> TopicMetadata:
         error, name = reader.int16(), reader.string()
         reader.int8()  # whether it is internal
-        return TopicMetadata(name, error, dict(reader.array(partition)), operations(reader.int32()))
+        partitions = reader.array(partition)
+        leaders, replicas, in_sync = ({found[0]: found[index] for found in partitions} for index in (1, 2, 3))
+        return TopicMetadata(name, error, leaders, replicas, in_sync, operations(reader.int32()))
 
     brokers = tuple(reader.array(broker))
     reader.string()  # the cluster's id
@@ -165,6 +183,54 @@ def fetch(connection: BrokerConnection, topic: str, partition: int = 0, offset: 
     return _only(reader.array(lambda: (reader.string(), reader.array(answer))))
 
 
+def first_batch_codec(connection: BrokerConnection, topic: str, partition: int = 0) -> int:
+    """Return the codec (0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd) of the batch at the log's beginning; ask the leader.
+
+    Fetch version 10 is the first that may answer with zstd (KIP-110).
+
+    Raises:
+        WireError: the broker refused, or there is no batch.
+    """
+    wanted = codec.int32(partition) + codec.int32(-1) + codec.int64(0) + codec.int64(-1) + codec.int32(65536)
+    body = codec.int32(-1) + codec.int32(1000) + codec.int32(1) + codec.int32(65536) + codec.int8(0)
+    session = codec.int32(0) + codec.int32(-1)
+    topics = codec.array([codec.string(topic) + codec.array([wanted])])
+    reader = connection.request(_FETCH, 10, body + session + topics + codec.array([]))
+    reader.int32()
+    refused = reader.int16()
+    reader.int32()
+
+    def answer() -> tuple[int, bytes]:
+        reader.int32()
+        code = reader.int16()
+        for _ in ("high watermark", "last stable offset", "log start offset"):
+            reader.int64()
+        reader.array(lambda: (reader.int64(), reader.int64()))
+        return code, reader.blob()
+
+    code, records = (refused, b"") if refused else _only(reader.array(lambda: (reader.string(), reader.array(answer))))
+    attributes = records[21:23]  # after offset, length, leader epoch, magic and checksum
+    if code != 0 or len(attributes) != 2:
+        raise WireError(connection.address, f"no batch of {topic} could be read: {error_name(code)}")
+    return attributes[1] & 0x07
+
+
+def coordinator(connection: BrokerConnection, group: str) -> tuple[int, Broker]:
+    """Return (error code, the broker that coordinates a consumer group)."""
+    reader = connection.request(_FIND_COORDINATOR, 1, codec.string(group) + codec.int8(0))
+    reader.int32()
+    code = reader.int16()
+    reader.string()
+    return code, Broker(reader.int32(), reader.string(), reader.int32())
+
+
+def delete_group(connection: BrokerConnection, group: str) -> int:
+    """Delete an empty consumer group with its offsets (ask its coordinator) and return the error code."""
+    reader = connection.request(_DELETE_GROUPS, 0, codec.array([codec.string(group)]))
+    reader.int32()
+    return reader.array(lambda: (reader.string(), reader.int16()))[0][1]
+
+
 def heartbeat(connection: BrokerConnection, group: str) -> int:
     """Send a heartbeat of a member that does not exist; it needs READ on the group and changes nothing."""
     reader = connection.request(_HEARTBEAT, 1, codec.string(group) + codec.int32(1) + codec.string("ephk-probe"))
@@ -187,10 +253,17 @@ def list_offset(connection: BrokerConnection, topic: str, partition: int, which:
 
 
 def create_topic(
-    connection: BrokerConnection, topic: str, *, partitions: int, replicas: int, timeout_ms: int
+    connection: BrokerConnection,
+    topic: str,
+    *,
+    partitions: int,
+    replicas: int,
+    timeout_ms: int,
+    config: Mapping[str, str] | None = None,
 ) -> tuple[int, str]:
     """Create a topic (ask the controller) and return (error code, message)."""
-    wanted = codec.string(topic) + codec.int32(partitions) + codec.int16(replicas) + codec.array([]) + codec.array([])
+    settings = codec.array([codec.string(name) + codec.string(value) for name, value in (config or {}).items()])
+    wanted = codec.string(topic) + codec.int32(partitions) + codec.int16(replicas) + codec.array([]) + settings
     reader = connection.request(
         _CREATE_TOPICS, 2, codec.array([wanted]) + codec.int32(timeout_ms) + codec.boolean(False)
     )

@@ -10,7 +10,7 @@ from orchestrator.cli.names import the_lease
 from orchestrator.cli.output import example, json_option, print_json, reports_errors
 from orchestrator.connection import Format, choose_principal
 from orchestrator.identities import connection_for, connections_of, write_connection_files
-from orchestrator.ledger import FileLedger
+from orchestrator.ledgers import Ledgers
 from orchestrator.lifecycle import ready_environment
 from orchestrator.paths import lease_dir
 
@@ -40,7 +40,7 @@ def env_command(name: str | None, principal: str | None, form: Format, directory
 
     Files named in it (CA, client certificate) live with the environment until it is taken down.
     """
-    lease = the_lease(FileLedger(), name)
+    lease = the_lease(Ledgers(), name)
     environment = ready_environment(lease)
     if directory is not None:
         files = write_connection_files(connections_of(lease, directory), directory)

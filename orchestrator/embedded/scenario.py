@@ -160,6 +160,7 @@ class Scenario:
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
         self._lock = threading.Lock()
+        self._injected = 0
         self._stamp: tuple[int, int] | None = None
         self._use(ScenarioDocument())
         self._refresh(first=True)
@@ -204,6 +205,11 @@ class Scenario:
         """MSK's behaviour as the file has it now."""
         return self.document.msk
 
+    @property
+    def injected(self) -> int:
+        """How many requests were delayed, refused or dropped since the cloud started."""
+        return self._injected
+
     def outcome(self, service: str, operation: str) -> Outcome:
         """Decide what happens to one request, and count it."""
         with self._lock:
@@ -218,6 +224,7 @@ class Scenario:
                 latency += rule.latency_s
                 if fault is None and not drop:
                     fault, drop = rule.error, rule.drop
+            self._injected += fault is not None or drop or latency > 0
             return Outcome(latency, fault, drop)
 
     def _due(self, index: int, rule: Rule) -> bool:

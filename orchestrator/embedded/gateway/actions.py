@@ -6,6 +6,7 @@ statement with `"Resource": "*"` covers: a caller is rather refused too much tha
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Mapping
@@ -60,9 +61,10 @@ def resource_of(target: Target, request: HttpRequest, moto: MotoState, region: s
         case "iam":
             return _iam(fields, moto.account_id)
         case "kms":
-            key, alias = _text(fields, "KeyId"), _text(fields, "AliasName")
+            alias = _text(fields, "AliasName")
             if alias:
                 return f"{prefix}:{alias}"
+            key = _text(fields, "KeyId") or _key_of(_text(fields, "CiphertextBlob"))
             return (moto.kms_key_arn(key) if key else None) or "*"
         case "kafka" if (target.operation or "") in _KAFKA_CREATED:
             kind, member = _KAFKA_CREATED[target.operation or ""]
@@ -85,6 +87,17 @@ def resource_of(target: Target, request: HttpRequest, moto: MotoState, region: s
 def fields_of(target: Target, request: HttpRequest) -> dict[str, Any]:
     """Return the members of a request, from wherever its protocol puts them."""
     return {**_document(request, target), **target.labels, **request.query, **request.form}
+
+
+def _key_of(ciphertext: str) -> str:
+    """Return the key that made a ciphertext: KMS finds it by itself ("Decrypt", AWS KMS API Reference).
+
+    moto writes the key's id, 36 characters, before what it encrypted.
+    """
+    try:
+        return base64.b64decode(ciphertext, validate=True)[:36].decode("ascii")
+    except ValueError:
+        return ""
 
 
 def _document(request: HttpRequest, target: Target) -> dict[str, Any]:

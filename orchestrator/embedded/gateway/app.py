@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hmac
+import json
 import logging
 import re
 import threading
@@ -12,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from orchestrator.embedded.context import CloudContext
-from orchestrator.embedded.gateway import errors, payload, sigv2, sigv4
+from orchestrator.embedded.gateway import errors, memory, payload, sigv2, sigv4
 from orchestrator.embedded.gateway.access_analyzer import AccessAnalyzerBackend
 from orchestrator.embedded.gateway.authority import Authority
 from orchestrator.embedded.gateway.backends import Backends
@@ -37,6 +39,8 @@ _OWN_HOST = re.compile(r"(?:(?P<bucket>[a-z0-9.-]+)\.)?localhost|127\.0\.0\.1|\d
 _USED_BY_ALL = ("ec2", "iam", "s3", "kms", "secretsmanager", "logs")
 #: What is served here of services that moto keeps otherwise.
 _OVERLAID = {"iam": SIMULATIONS}
+#: The header that asks for the inventory of the cloud's memory.
+INVENTORY_HEADER = "x-ephk-inventory-token"
 _CA_PATH = re.compile(r"/_ephk/clusters/([A-Za-z0-9-]{1,64})/ca\.pem")
 
 
@@ -211,21 +215,35 @@ class Gateway:
     # Inside
 
     def _internal(self, request: HttpRequest) -> HttpResponse:
-        """Answer what the cloud's own processes ask; not a part of AWS. On the plain HTTP port, but for health."""
+        """Answer what the cloud's own processes ask; not a part of AWS.
+
+        Health and the brokers' CA are no secret and are answered on both ports, the rest in plain HTTP alone.
+        """
         if request.path == "/_ephk/health" and request.method == "GET":
             return HttpResponse(200, [("Content-Type", "application/json")], b'{"status": "ok"}')
-        if request.secure:
+        cluster = _CA_PATH.fullmatch(request.path)
+        if request.secure and not cluster:
             return _plain(404, "Not here.")
         try:
             if request.path.startswith("/_ephk/authority/"):
                 return self._authority.handle(request.path.rsplit("/", 1)[1], request)
-            cluster = _CA_PATH.fullmatch(request.path)
+            if request.path == "/_ephk/inventory" and request.method == "GET":
+                return self._inventory(request)
             if cluster and request.method == "GET":
                 return self._cluster_ca(cluster[1])
         except Exception:  # noqa: BLE001 - a broker treats every answer but 200 as a refusal
             _log.exception("an internal request failed: %s", request.path)
             return _plain(500, "Failed.")
         return _plain(404, "Not here.")
+
+    def _inventory(self, request: HttpRequest) -> HttpResponse:
+        """Answer what is in this cloud's memory, to whoever can read the cloud's own files."""
+        shown = request.headers.get(INVENTORY_HEADER, "")
+        if not hmac.compare_digest(shown.encode("utf-8", "replace"), self._context.inventory_token.encode()):
+            return _plain(403, "The inventory's token is missing or wrong.")
+        objects = memory.snapshot(self._context.moto, self.backends)
+        document = {"objects": objects, "injected": self._context.scenario.injected}
+        return HttpResponse(200, [("Content-Type", "application/json")], json.dumps(document).encode())
 
     def _cluster_ca(self, uuid: str) -> HttpResponse:
         backend: Any = self.backends.get("kafka")

@@ -23,7 +23,9 @@ _log = logging.getLogger(__name__)
 
 #: Where each service's backend is: `module:class`, constructed with the cloud's context.
 BACKENDS: dict[str, str] = {
+    "ce": "orchestrator.embedded.pricing:CostExplorerBackend",
     "kafka": "orchestrator.embedded.msk:KafkaBackend",
+    "pricing": "orchestrator.embedded.pricing:PriceListBackend",
 }
 _VALIDATION_ERRORS: dict[Protocol, str] = {"rest-json": "BadRequestException", "query": "ValidationError"}
 

@@ -99,6 +99,10 @@ class Harness:
     def access(self, environment: Environment | None = None) -> Access:
         return Access(environment or self.environment, self.session)
 
+    def restore_bucket_settings(self) -> None:
+        """Put back what a test changed."""
+        put_bucket_settings(self.session.client("s3"), BUCKET)
+
 
 class Machinery:
     """Starts and stops the parts in order."""
@@ -181,6 +185,12 @@ def make_authority(session: AwsSession) -> tuple[str, str]:
 
 
 NOW = datetime.now(UTC).replace(microsecond=0)
+BUCKET = f"ephk-{LEASE}-data"
+_ARN = f"arn:aws:s3:::{BUCKET}"
+ONLY_THE_BUCKET = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": [_ARN, f"{_ARN}/*"]}],
+}
 ALL_TAGS = {
     tags.LEASE: LEASE,
     tags.ENVIRONMENT: "test",
@@ -296,6 +306,7 @@ def make_network(session: AwsSession) -> Network:
         ServiceName=f"com.amazonaws.{REGION}.s3",
         VpcEndpointType="Gateway",
         RouteTableIds=tables,
+        PolicyDocument=json.dumps(ONLY_THE_BUCKET),
         TagSpecifications=tagged("vpc-endpoint"),
     )["VpcEndpoint"]["VpcEndpointId"]
     groups = {
@@ -331,9 +342,9 @@ def make_bucket(session: AwsSession) -> Bucket:
     kms, s3 = session.client("kms"), session.client("s3")
     tags_of_key = [{"TagKey": name, "TagValue": value} for name, value in ALL_TAGS.items()]
     key = kms.create_key(Tags=tags_of_key)["KeyMetadata"]["Arn"]
-    name = f"ephk-{LEASE}-data"
+    name = BUCKET
     s3.create_bucket(Bucket=name)
-    s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    put_bucket_settings(s3, name)
     s3.put_bucket_encryption(
         Bucket=name,
         ServerSideEncryptionConfiguration={
@@ -351,3 +362,20 @@ def make_bucket(session: AwsSession) -> Bucket:
     )
     s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": tag_list()})
     return Bucket(name=name, kms_key_arn=key)
+
+
+def put_bucket_settings(s3: Any, name: str) -> None:
+    """Put the settings that tests change, as the stack does."""
+    s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    s3.put_bucket_ownership_controls(
+        Bucket=name, OwnershipControls={"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+    )
+    rule = {
+        "ID": "expire",
+        "Status": "Enabled",
+        "Filter": {"Prefix": ""},
+        "Expiration": {"Days": 7},
+        "NoncurrentVersionExpiration": {"NoncurrentDays": 1},
+        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+    }
+    s3.put_bucket_lifecycle_configuration(Bucket=name, LifecycleConfiguration={"Rules": [rule]})

@@ -61,6 +61,9 @@ def seen(**changes: Any) -> dict[Address, ServerCertificate]:
         "not_after": NOW + timedelta(days=1),
         "tls_version": "TLSv1.3",
         "chain_error": "",
+        "key_type": "EC",
+        "key_bits": 256,
+        "fingerprint": "ab" * 32,
     }
     return {Address("b-1.example.com", 9096): ServerCertificate(**(fields | changes))}
 
@@ -84,6 +87,13 @@ def test_expiry() -> None:
     # A lease that is over does not make an expired certificate good.
     over = NOW - timedelta(days=3)
     assert "ends at" in reason(certificates.judge_expiry(seen(not_after=NOW - timedelta(days=2)), NOW, over))
+
+
+def test_keys() -> None:
+    assert isinstance(certificates.judge_keys(seen()), Verified)
+    assert isinstance(certificates.judge_keys(seen(key_type="RSA", key_bits=2048)), Verified)
+    assert "RSA 1024" in reason(certificates.judge_keys(seen(key_type="RSA", key_bits=1024)))
+    assert "too weak: DSA 4096" in reason(certificates.judge_keys(seen(key_type="DSA", key_bits=4096)))
 
 
 # -- authentication ---------------------------------------------------------------------------------

@@ -4,12 +4,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from orchestrator import tags
 from orchestrator.errors import EphkError
-from orchestrator.lease import Lease, LeaseState, new_lease
+from orchestrator.lease import Keep, Lease, LeaseState, new_lease
 from orchestrator.ledger import FileLedger
-from orchestrator.lifecycle import expired
+from orchestrator.teardown.due import due_leases
 
 
 def a_lease(name: str = "orders", ttl: timedelta = timedelta(hours=1)) -> Lease:
@@ -35,25 +36,6 @@ def test_a_lease_is_private_and_can_be_read_back(ledger: FileLedger) -> None:
     for directory in file_of(ledger, lease).parents[:4]:  # the lease's, leases, ephk and the state home itself
         assert stat.S_IMODE(directory.stat().st_mode) == 0o700
     assert ledger.find("orders") == ledger.find(lease.id) == lease
-
-
-def test_a_name_is_leased_once_and_the_refusal_says_by_whom_and_until_when(ledger: FileLedger) -> None:
-    first = a_lease()
-    ledger.create(first)
-    with pytest.raises(EphkError) as caught:
-        ledger.create(a_lease())
-    assert "team orders" in caught.value.message
-    assert tags.rfc3339(first.expires_at) in caught.value.message
-    assert len(ledger.leases()) == 1
-
-
-def test_an_update_of_an_old_version_is_refused(ledger: FileLedger) -> None:
-    old = a_lease()
-    ledger.create(old)
-    ledger.update(old.moved_to(LeaseState.PROVISIONING))
-    with pytest.raises(EphkError, match="changed by another process"):
-        ledger.update(old.moved_to(LeaseState.RELEASING))
-    assert ledger.find("orders").state is LeaseState.PROVISIONING
 
 
 def test_a_removed_lease_leaves_no_file(ledger: FileLedger, tmp_path: Path) -> None:
@@ -107,10 +89,45 @@ def test_ids_are_distinct_and_fit_every_name() -> None:
     assert all(len(i) == 8 and i.isalnum() and i == i.lower() for i in ids)
 
 
+def at(state: LeaseState, lease: Lease) -> Lease:
+    for step in (LeaseState.PROVISIONING, LeaseState.READY):
+        lease = lease.moved_to(step)
+        if step is state:
+            break
+    return lease
+
+
 def test_what_is_due_for_the_reaper() -> None:
-    fresh, over = a_lease("a"), a_lease("b", ttl=timedelta(seconds=-1))
-    begun = a_lease("c").moved_to(LeaseState.RELEASING)
-    assert expired([fresh, over, begun]) == [over, begun]
+    fresh, begun = a_lease("a"), a_lease("c").releasing("down")
+    over = at(LeaseState.READY, a_lease("b", ttl=timedelta(0)))
+    assert [due.lease for due in due_leases([fresh, over, begun])] == [over, begun]
+    assert (fresh.due(), over.due(), begun.due()) == ("", "expired", "down")
+
+
+def test_the_ttl_counts_from_ready_and_creation_has_a_deadline_of_its_own() -> None:
+    creating = at(LeaseState.PROVISIONING, a_lease(ttl=timedelta(minutes=5)))
+    after_the_ttl = creating.created_at + timedelta(minutes=89)
+    assert creating.due(after_the_ttl) == ""
+    assert creating.due(after_the_ttl + timedelta(minutes=1)) == "create-deadline"
+    ready = creating.moved_to(LeaseState.READY)
+    assert ready.ready_at is not None
+    assert ready.expires_at == ready.ready_at + timedelta(minutes=5)
+    assert [step.state for step in ready.history] == ["requested", "provisioning", "ready"]
+
+
+def test_a_keep_mark_holds_the_reaper_off_until_its_end_and_a_release_ends_it() -> None:
+    ready = at(LeaseState.READY, a_lease(ttl=timedelta(0)))
+    until = ready.expires_at + timedelta(hours=1)
+    kept = ready.model_copy(update={"keep": Keep(reason="a heap dump is being taken", until=until, by="team orders")})
+    assert kept.due(until - timedelta(seconds=1)) == ""
+    assert kept.due(until) == "expired"
+    assert kept.releasing("down").due(ready.created_at) == "down"
+    with pytest.raises(ValidationError, match="reason"):
+        Keep(reason="", until=until, by="team orders")
+
+
+def test_a_second_release_keeps_the_first_reason() -> None:
+    assert a_lease().releasing("interrupted").releasing("expired").due() == "interrupted"
 
 
 def test_tags_are_complete_and_legal() -> None:

@@ -44,7 +44,7 @@ def test_the_policy_is_the_agreed_one(command: str) -> None:
 
 
 def test_every_command_says_what_it_needs() -> None:
-    assert set(CLI_COMMANDS) <= set(permissions.COMMANDS) | permissions.OFFLINE
+    assert set(CLI_COMMANDS) <= set(permissions.COMMANDS) | permissions.OFFLINE | permissions.UNDECLARED
 
 
 @pytest.mark.parametrize("sid", NEEDS)
@@ -55,7 +55,7 @@ def test_aws_knows_actions_resources_and_conditions(sid: str) -> None:
         assert info is not None, action
         formats = resource_patterns(action.partition(":")[0])
         if need.resources != ("*",):
-            named = [resource.format(account=ACCOUNT, region=REGION) for resource in need.resources]
+            named = [resource.format(account=ACCOUNT, region=REGION, lease="abcd2345") for resource in need.resources]
             kinds = [formats[kind] for kind in info.resource_types if kind in formats]
             assert any(overlap(one, kind) for one in named for kind in kinds), action
         keys = {key.partition("/")[0].lower() for key in info.condition_keys}
@@ -78,7 +78,7 @@ def requests(command: str) -> list[tuple[str, Request]]:
     found = []
     for action, resource, keys in json.loads((GOLDEN / "requests.json").read_text())[command]:
         context = {
-            key: f"arn:aws:iam::{ACCOUNT}:policy/ephk-abc123-boundary" if "Boundary" in key else "abc123"
+            key: f"arn:aws:iam::{ACCOUNT}:policy/ephk-abcd2345-boundary" if "Boundary" in key else "abcd2345"
             for key in keys
         }
         found.append((action, Request(ROLE, action, resource, context, account=ACCOUNT)))
@@ -116,10 +116,12 @@ def test_one_action_less_refuses_that_action(command: str) -> None:
 
 
 def test_a_lease_can_be_named_and_unknown_commands_are_refused() -> None:
-    document = permissions.policy_for(["down"], lease="abc123")
-    assert '"aws:ResourceTag/ephk:lease": "abc123"' in json.dumps(document)
+    document = permissions.policy_for(["down"], lease="abcd2345")
+    assert '"aws:ResourceTag/ephk:lease": "abcd2345"' in json.dumps(document)
     with pytest.raises(UsageError, match="no command of ephk"):
         permissions.policy_for(["dwon"])
+    with pytest.raises(UsageError, match="not declared yet"):
+        permissions.policy_for(["down", "bootstrap"])
     with pytest.raises(UsageError, match="need no policy"):
         permissions.policy_for(["plan"])
 
@@ -129,3 +131,14 @@ def test_a_long_policy_is_split_without_loss() -> None:
     assert len(parts) > 1
     assert all(permissions.size(part["Statement"]) <= permissions.MANAGED_POLICY_CHARACTERS for part in parts)
     assert [one for part in parts for one in part["Statement"]] == policy("up")["Statement"]
+
+
+def test_the_state_bucket_and_other_buckets_stay_out_of_reach() -> None:
+    document = policy(*permissions.COMMANDS)
+    own = f"arn:aws:s3:::ephk-abcd2345-{ACCOUNT}"
+    others = (f"arn:aws:s3:::ephk-state-{ACCOUNT}-{REGION}", "arn:aws:s3:::acme-orders")
+    policies = PolicySet(identity_policies=[document])
+    assert policies.decide(Request(ROLE, "s3:DeleteBucket", own)).allowed
+    for bucket in others:
+        assert not policies.decide(Request(ROLE, "s3:DeleteBucket", bucket, account=ACCOUNT)).allowed
+        assert not policies.decide(Request(ROLE, "s3:DeleteObject", f"{bucket}/key", account=ACCOUNT)).allowed

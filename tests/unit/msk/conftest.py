@@ -136,7 +136,7 @@ def shape_faults(shape: Shape, value: Any, path: str = "answer") -> list[str]:
     return []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def model():
     return ServiceModel(Loader().load_service_model("kafka", "service-2"))
 
@@ -161,7 +161,7 @@ class Account:
         self.moto.backend("logs").groups.clear()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def account():
     return Account()
 

@@ -168,6 +168,13 @@ def test_every_role_is_under_the_boundary(program: Program) -> None:
     assert {item.inputs["permissionsBoundary"] for item in roles.values()} == {"arn:Policy-boundary"}
 
 
+def test_an_accounts_boundary_takes_the_place_of_the_environments_own() -> None:
+    account = run(inputs(boundary_arn="arn:aws:iam::123456789012:policy/account/ephk-boundary"))
+    assert account.of("aws:iam/policy:Policy") == {}
+    roles = account.of("aws:iam/role:Role").values()
+    assert {item.inputs["permissionsBoundary"] for item in roles} == {account.exports["boundary_arn"]}
+
+
 def test_only_the_account_and_a_service_for_the_account_may_assume_roles(program: Program) -> None:
     for name, role in program.of("aws:iam/role:Role").items():
         account, *rest = role.policy("assumeRolePolicy")["Statement"]

@@ -1,0 +1,1 @@
+"""What real clients get from the cluster: delivery, transactions, groups, codecs and limits."""

@@ -1,0 +1,174 @@
+"""A scratch topic with real clients for one probe; everything it makes is gone when the run is over."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+
+from contracts import probe_topic
+from contracts.access import ANSWER_S, Access
+from contracts.diagnosis import explain_kafka
+from contracts.model import ProbeError, Watch
+from contracts.wire import requests
+
+#: librdkafka prints what it regrets, even where a probe provokes it; what matters comes through error_cb and results.
+_SILENT = logging.getLogger("ephk.librdkafka")
+_SILENT.addHandler(logging.NullHandler())
+_SILENT.propagate = False
+
+
+class Workbench:
+    """Clients of the operator role on a topic of their own.
+
+    Args:
+        access: the run's way into the environment.
+        watch: the probe's clock.
+        purpose: makes the topic's, the groups' and the transactional ids' names.
+        partitions: how many the topic has; None is one for each broker.
+        config: the topic's configuration.
+        replicas: how many replicas a partition has; None is three, or as many as there are brokers.
+
+    Raises:
+        ProbeError: the topic cannot be made.
+    """
+
+    def __init__(
+        self,
+        access: Access,
+        watch: Watch,
+        purpose: str,
+        *,
+        partitions: int | None = None,
+        config: Mapping[str, str] | None = None,
+        replicas: int | None = None,
+    ) -> None:
+        self.access = access
+        self.watch = watch
+        self.name = f"{access.probe_topic_name}-{purpose}"
+        self.partitions = partitions or access.environment.cluster.brokers
+        self.errors: list[KafkaError] = []
+        probe_topic.create(access, self.name, watch, partitions=self.partitions, config=config, replicas=replicas)
+
+    def leaders(self) -> dict[int, int]:
+        """Return the leading broker of each partition.
+
+        Raises:
+            ProbeError: a partition has no leader in time.
+        """
+        while True:
+            known = requests.metadata(self.access.any_connection(self.access.operator, self.watch), [self.name])
+            leaders = known.topics[self.name].leaders
+            if len(leaders) == self.partitions and all(leader >= 0 for leader in leaders.values()):
+                return leaders
+            if self.watch.remaining() <= 0.1:
+                raise ProbeError(f"topic {self.name} has a partition without a leader")
+            time.sleep(0.02)
+
+    def _config(self, settings: Mapping[str, object]) -> dict[str, Any]:
+        base = self.access.librdkafka(self.access.operator, self.watch)
+        return {**base, "error_cb": self.errors.append, **settings}
+
+    def producer(self, **settings: object) -> Producer:
+        """Return an idempotent producer that waits for all replicas; settings are librdkafka's, `_` for `.`."""
+        named = {name.replace("_", "."): value for name, value in settings.items()}
+        patience = int(max(ANSWER_S, self.watch.remaining()) * 1000)
+        usual = {"acks": "all", "enable.idempotence": True, "linger.ms": 0, "message.timeout.ms": patience}
+        return Producer(self._config({**usual, **named}), logger=_SILENT)
+
+    @contextlib.contextmanager
+    def consumer(self, group: str = "", **settings: object) -> Iterator[Consumer]:
+        """Yield a consumer from the beginning that commits when it is told to; closed afterwards."""
+        named = {name.replace("_", "."): value for name, value in settings.items()}
+        usual = {"auto.offset.reset": "earliest", "enable.auto.commit": False, "enable.partition.eof": True}
+        group_id = self.group(group)
+        self.access.once(("group", group_id), lambda: self.access.on_close(lambda: self._forget(group_id)), self.watch)
+        consumer = Consumer(self._config({"group.id": group_id, **usual, **named}), logger=_SILENT)
+        try:
+            yield consumer
+        finally:
+            consumer.close()
+
+    def group(self, suffix: str) -> str:
+        """Return the name of a consumer group of this probe."""
+        return f"{self.name}-{suffix}" if suffix else self.name
+
+    def _forget(self, group: str) -> None:
+        """Delete a group of this probe with its offsets."""
+        watch = Watch(ANSWER_S)
+        code, broker = requests.coordinator(self.access.any_connection(self.access.operator, watch), group)
+        if code == 0:
+            address = self.access.brokers(self.access.operator, watch)[broker.id]
+            requests.delete_group(self.access.connection(self.access.operator, address, watch), group)
+
+    def send(self, producer: Producer, values: Mapping[int, list[bytes]]) -> list[tuple[KafkaError | None, Message]]:
+        """Produce values by partition and return every delivery report.
+
+        Raises:
+            ProbeError: not every report came in time; says what the client met meanwhile.
+        """
+        reports: list[tuple[KafkaError | None, Message]] = []
+        expected = 0
+        for partition, items in values.items():
+            for item in items:
+                producer.produce(
+                    self.name, value=item, partition=partition, on_delivery=lambda e, m: reports.append((e, m))
+                )
+                expected += 1
+        self.until(lambda: producer.poll(0.05) is not None and len(reports) == expected, f"{expected} delivery reports")
+        return reports
+
+    def until(self, done: Callable[[], bool], what: str) -> None:
+        """Call `done` until it is true.
+
+        Raises:
+            ProbeError: the probe's time was over first; names the errors that clients met.
+        """
+        self.watch.waiting(what)
+        while not done():
+            if self.watch.remaining() <= 0.1:
+                raise ProbeError(f"{what} did not come in time{self._met()}")
+
+    def _met(self) -> str:
+        causes = dict.fromkeys(explain_kafka(error.code(), error.str()).cause for error in self.errors)
+        return f": {'; '.join(causes)}" if causes else ""
+
+    def read_all(self, consumer: Consumer, ends: Mapping[int, int]) -> list[Message]:
+        """Assign partitions from their beginning and read until `ends` (the next offset of each) or their end.
+
+        A reader of committed records is at the end when it has reached the last stable offset, so both are watched.
+        """
+        consumer.assign([TopicPartition(self.name, partition, 0) for partition in ends])
+        found: list[Message] = []
+        finished: set[int] = set()
+
+        def read() -> bool:
+            message = consumer.poll(0.1)
+            if message is None:
+                return finished == set(ends)
+            error = message.error()
+            if error is None:
+                found.append(message)
+            elif error.code() == KafkaError._PARTITION_EOF:
+                if (message.offset() or 0) >= ends[message.partition()]:
+                    finished.add(message.partition())
+                else:
+                    finished.discard(message.partition())
+            elif error.fatal():
+                raise KafkaException(error)
+            return finished == set(ends)
+
+        self.until(read, f"the records of {self.name}")
+        return found
+
+    def ends(self, consumer: Consumer) -> dict[int, int]:
+        """Return the high watermark of each partition."""
+        timeout = self.watch.remaining(ANSWER_S)
+        return {
+            partition: consumer.get_watermark_offsets(TopicPartition(self.name, partition), timeout=timeout)[1]
+            for partition in range(self.partitions)
+        }
