@@ -224,7 +224,7 @@ _VERIFY = (*_LOOKING, *_CONNECT, _TRY_BUCKETS)
 
 #: Commands of which nobody has measured yet what they call: no policy is printed rather than a guessed one.
 UNDECLARED = frozenset({"adopt", "bootstrap", "cost", "diagnose", "keep"})
-#: Eight characters: the names of an environment, and not of the state bucket (`ephk-state-...`) or the account's set-up.
+#: Eight characters: the names of an environment, not those of the state bucket (`ephk-state-...`) and the set-up.
 _ANY_LEASE = "????????"
 #: What IAM takes as one managed policy.
 MANAGED_POLICY_CHARACTERS = 6144
