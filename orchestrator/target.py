@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 EMBEDDED_REGION = "us-east-1"
 #: The embedded account; the gateway says the same.
 EMBEDDED_ACCOUNT = "123456789012"
+
+#: Names a role of the embedded account to act as, so that its policy is enforced for everything that a command does.
+ACT_AS_VARIABLE = "EPHK_ACT_AS_ROLE"
 
 TargetName = Literal["embedded", "aws"]
 
@@ -119,7 +123,9 @@ class EmbeddedTarget:
         """Return the gateway's address and keys as the AWS SDKs read them."""
         if session.credentials is None or session.cloud.endpoint_url is None or session.cloud.ca_bundle is None:
             raise ValueError("not a session of the embedded cloud")
+        token = session.credentials.session_token
         return {
+            **({"AWS_SESSION_TOKEN": token} if token else {}),
             "AWS_ENDPOINT_URL": session.cloud.endpoint_url,
             "AWS_CA_BUNDLE": session.cloud.ca_bundle,
             "AWS_REGION": session.cloud.region,
@@ -178,7 +184,20 @@ def target_of(lease: Lease) -> Target:
 
 
 def _session(info: CloudInfo) -> AwsSession:
-    return AwsSession(info.cloud_endpoint(), Credentials(info.access_key_id, info.secret_access_key))
+    """Return the administrator's session of the embedded cloud, or that of the role to act as."""
+    session = AwsSession(info.cloud_endpoint(), Credentials(info.access_key_id, info.secret_access_key))
+    role = os.environ.get(ACT_AS_VARIABLE)
+    if not role:
+        return session
+    from botocore.exceptions import ClientError
+
+    try:
+        return session.assume_role(role)
+    except ClientError as error:
+        raise EphkError(
+            f"cannot act as {role}: {error.response['Error'].get('Message', error)}",
+            next_step=f"Make the role in the embedded cloud first, or unset {ACT_AS_VARIABLE}.",
+        ) from None
 
 
 def cloud_start(

@@ -5,6 +5,7 @@ The data is large (13 MB of JSON): it is loaded at the first question, never on 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -57,6 +58,36 @@ def service_actions(service: str) -> Mapping[str, ActionInfo]:
         )
         actions[info.name.lower()] = info
     return actions
+
+
+@lru_cache(maxsize=256)
+def resource_patterns(service: str) -> Mapping[str, str]:
+    """The ARN format of each resource type of a service, with ``*`` in place of what differs between resources.
+
+    Args:
+        service: the service prefix of the actions.
+    """
+    data = _definition().get(service.lower())
+    if not isinstance(data, Mapping):
+        return {}
+    return {name: _arn_pattern(details["arn"]) for name, details in data["resources"].items()}
+
+
+def _arn_pattern(arn: str) -> str:
+    pattern = re.sub(r"\$\{[^}]*\}", "*", arn)
+    # Partition, region and account differ by placeholders; a literal partition is not meant as a limit.
+    return re.sub(r"^arn:[^:]*:", "arn:*:", pattern)
+
+
+@lru_cache(maxsize=1)
+def services_by_arn() -> Mapping[str, frozenset[str]]:
+    """The services whose actions work on an ARN, by the ARN's service part: ``kafka`` is two services' part."""
+    found: dict[str, set[str]] = {}
+    for name, data in _definition().items():
+        if isinstance(data, Mapping):
+            for details in data["resources"].values():
+                found.setdefault(details["arn"].split(":")[2], set()).add(name)
+    return {part: frozenset(names) for part, names in found.items()}
 
 
 def action_info(action: str) -> ActionInfo | None:

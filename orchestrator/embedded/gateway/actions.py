@@ -20,6 +20,13 @@ from orchestrator.embedded.gateway.moto_state import MotoState
 _PREFIXES = {"monitoring": "cloudwatch", "tagging": "tag", "email": "ses"}
 #: Operations whose action has another name.
 _ACTIONS = {"kms:ReEncrypt": "kms:ReEncryptFrom", "lambda:Invoke": "lambda:InvokeFunction"}
+#: What is made has no identifier yet; its name is in the request. AWS decides about the ARN that it will have.
+_KAFKA_CREATED = {
+    "CreateCluster": ("cluster", "clusterName"),
+    "CreateClusterV2": ("cluster", "clusterName"),
+    "CreateConfiguration": ("configuration", "name"),
+}
+_EC2_CREATED = {"CreateVpc": "vpc", "CreateInternetGateway": "internet-gateway"}
 _EC2_TYPES = {
     "vpc": "vpc",
     "subnet": "subnet",
@@ -49,13 +56,19 @@ def action_of(target: Target) -> str:
 def resource_of(target: Target, request: HttpRequest, moto: MotoState, region: str) -> str:
     """Return the ARN that a request acts on, `*` when it names none."""
     prefix = f"arn:aws:{target.service}:{region}:{moto.account_id}"
-    fields = {**_document(request, target), **target.labels, **request.query, **request.form}
+    fields = fields_of(target, request)
     match target.service:
         case "iam":
             return _iam(fields, moto.account_id)
         case "kms":
+            alias = _text(fields, "AliasName")
+            if alias:
+                return f"{prefix}:{alias}"
             key = _text(fields, "KeyId") or _key_of(_text(fields, "CiphertextBlob"))
             return (moto.kms_key_arn(key) if key else None) or "*"
+        case "kafka" if (target.operation or "") in _KAFKA_CREATED:
+            kind, member = _KAFKA_CREATED[target.operation or ""]
+            return f"{prefix}:{kind}/{_text(fields, member)}/*"
         case "secretsmanager":
             return _secret(fields, prefix, moto)
         case "logs":
@@ -63,11 +76,17 @@ def resource_of(target: Target, request: HttpRequest, moto: MotoState, region: s
             arn = _text(fields, "logGroupIdentifier", "resourceArn", "logGroupArn")
             return f"{prefix}:log-group:{name}:log-stream:" if name else arn or "*"
         case "ec2":
-            return _ec2(fields, prefix, target.operation or "")
+            association = moto.route_table_of(_text(fields, "AssociationId")) if "AssociationId" in fields else None
+            return _ec2(fields | ({"RouteTableId": association} if association else {}), prefix, target.operation or "")
         case "sts":
             return _text(fields, "RoleArn") or "*"
     arns = [value for value in fields.values() if isinstance(value, str) and value.startswith("arn:")]
     return arns[0] if arns else "*"
+
+
+def fields_of(target: Target, request: HttpRequest) -> dict[str, Any]:
+    """Return the members of a request, from wherever its protocol puts them."""
+    return {**_document(request, target), **target.labels, **request.query, **request.form}
 
 
 def _key_of(ciphertext: str) -> str:
@@ -129,4 +148,4 @@ def _ec2(fields: Mapping[str, Any], prefix: str, operation: str) -> str:
         found = _EC2_ID.fullmatch(value) if isinstance(value, str) else None
         if found and found[1] in _EC2_TYPES:
             return f"{prefix}:{_EC2_TYPES[found[1]]}/{value}"
-    return "*"
+    return f"{prefix}:{_EC2_CREATED[operation]}/*" if operation in _EC2_CREATED else "*"

@@ -15,6 +15,7 @@ from typing import Any
 
 from orchestrator.embedded.context import CloudContext
 from orchestrator.embedded.gateway import errors, memory, payload, policy_documents, sigv2, sigv4
+from orchestrator.embedded.gateway.access_analyzer import AccessAnalyzerBackend
 from orchestrator.embedded.gateway.authority import Authority
 from orchestrator.embedded.gateway.backends import Backends
 from orchestrator.embedded.gateway.credentials import CredentialStore
@@ -22,7 +23,7 @@ from orchestrator.embedded.gateway.http import HttpRequest, HttpResponse
 from orchestrator.embedded.gateway.identities import Identities
 from orchestrator.embedded.gateway.models import Protocol, Target, identify
 from orchestrator.embedded.gateway.moto_service import MotoService
-from orchestrator.embedded.gateway.policy_gate import PolicyGate
+from orchestrator.embedded.gateway.policy_simulator import SIMULATIONS, PolicySimulatorBackend
 from orchestrator.embedded.gateway.service import AwsError, Caller, ServiceBackend
 from orchestrator.embedded.gateway.sigv4 import SignatureError
 from orchestrator.embedded.gateway.sts import StsBackend
@@ -35,6 +36,8 @@ _UNSIGNED_ACTIONS = frozenset({"AssumeRoleWithWebIdentity"})
 #: Names that can only mean this machine (RFC 6761 for `.localhost`): a rebound DNS name is none of them.
 _OWN_HOST = re.compile(r"(?:(?P<bucket>[a-z0-9.-]+)\.)?localhost|127\.0\.0\.1|\d{12}\.(?:localhost|127\.0\.0\.1)")
 _USED_BY_ALL = ("ec2", "iam", "s3", "kms", "secretsmanager", "logs")
+#: What is served here of services that moto keeps otherwise.
+_OVERLAID = {"iam": SIMULATIONS}
 #: The header that asks for the inventory of the cloud's memory.
 INVENTORY_HEADER = "x-ephk-inventory-token"
 _CA_PATH = re.compile(r"/_ephk/clusters/([A-Za-z0-9-]{1,64})/ca\.pem")
@@ -54,10 +57,14 @@ class Gateway:
     ) -> None:
         self._context, self._store = context, store
         identities = Identities(context.moto)
-        self._gate = PolicyGate(identities, context.moto, context.scenario.enforces_iam)
+        self._gate = PolicyGate(
+            identities, context.moto, lambda: self.backends.existing(), enforced=context.scenario.enforces_iam
+        )
         self._moto = MotoService()
         own: dict[str, ServiceBackend] = {
             "sts": StsBackend(store, identities, self._gate),
+            "iam": PolicySimulatorBackend(identities, context.account_id),
+            "accessanalyzer": AccessAnalyzerBackend(context.account_id),
             "resourcegroupstaggingapi": TaggingBackend(context.moto, lambda: self.backends.existing()),
         }
         self.backends = Backends(context, own | (backends or {}), None if backends is None else {})
@@ -203,7 +210,7 @@ class Gateway:
             raise errors.not_available(target.signing_name, target.requested, target.protocol)
         self._gate.check(request, target, caller, region)
         policy_documents.check(request, target)
-        if target.service in self.backends:
+        if target.service in self.backends and target.operation in _OVERLAID.get(target.service, {target.operation}):
             return self.backends.call(request, target, caller)
         key = caller.access_key_id or self._store.administrator.access_key_id
         return self._moto.call(request, target, access_key_id=key, region=region, date=date)

@@ -29,6 +29,21 @@ class Permissions:
 
 
 @dataclass(frozen=True)
+class NamedPolicies:
+    """The policies of a user, group or role with the names that the policy simulator gives them.
+
+    Attributes:
+        kind: `user`, `group` or `role`.
+        identity: (source policy id, source policy type, JSON text) of each.
+        boundary: the permissions boundary's text, None when there is none.
+    """
+
+    kind: str
+    identity: tuple[tuple[str, str, str], ...]
+    boundary: str | None
+
+
+@dataclass(frozen=True)
 class RoleRecord:
     """What assuming a role needs to know.
 
@@ -85,6 +100,34 @@ class Identities:
             if caller.kind == "user":
                 return self._user(caller.arn, caller.session_policies)
         return Permissions()
+
+    def named_policies(self, arn: str) -> NamedPolicies | None:
+        """Return the policies of the user, group or role of an ARN, or None when there is none."""
+        with moto_lock:
+            iam = self._iam()
+            for kind, entities in (("user", iam.users), ("group", iam.groups), ("role", iam.roles)):
+                entity = next((entity for entity in entities.values() if entity.arn == arn), None)
+                if entity is None:
+                    continue
+                named = self._named(kind, entity)
+                if kind == "user":
+                    for group in iam.groups.values():
+                        if any(member.name == entity.name for member in group.users):
+                            named += self._named("group", group)
+                return NamedPolicies(kind, tuple(named), self._boundary(entity))
+        return None
+
+    def _named(self, kind: str, entity: Any) -> list[tuple[str, str, str]]:
+        inline = [(f"{kind}_{entity.name}_{name}", kind, _text(text)) for name, text in entity.policies.items()]
+        attached = [
+            (
+                arn.rpartition("/")[2],
+                "aws-managed" if arn.startswith("arn:aws:iam::aws:") else "user-managed",
+                _default_version(policy),
+            )
+            for arn, policy in entity.managed_policies.items()
+        ]
+        return inline + attached
 
     def managed_policy(self, arn: str) -> str | None:
         """Return the default version of a managed policy, or None when there is none."""

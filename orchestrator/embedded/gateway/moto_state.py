@@ -163,6 +163,12 @@ class MotoState:
                     return Subnet(found.id, found.vpc_id, found.availability_zone, found.cidr_block)
         return None
 
+    def route_table_of(self, association_id: str) -> str | None:
+        """Return the route table of an association, or None when there is none."""
+        with moto_lock:
+            tables = self.backend("ec2").route_tables.values()
+            return next((str(table.id) for table in tables if association_id in table.all_associations_ids), None)
+
     def security_group_vpc(self, group_id: str) -> str | None:
         """Return the VPC of a security group, or None when the group does not exist."""
         with moto_lock:

@@ -6,17 +6,18 @@ roles are decided by `orchestrator.iam`: identity policies, boundary, session po
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from orchestrator.embedded.gateway import actions, errors, iam_engine, s3_rules
+from orchestrator.embedded.gateway import actions, errors, iam_engine, s3_rules, tag_conditions
 from orchestrator.embedded.gateway.http import HttpRequest
 from orchestrator.embedded.gateway.identities import Identities, Permissions
 from orchestrator.embedded.gateway.models import Target
 from orchestrator.embedded.gateway.moto_state import MotoState, moto_lock
-from orchestrator.embedded.gateway.service import AwsError, Caller
+from orchestrator.embedded.gateway.service import AwsError, Caller, ServiceBackend
+from orchestrator.embedded.gateway.tag_conditions import ResourceTags
 
 #: What everybody with valid credentials may do, whatever the policies say ("GetCallerIdentity", STS API Reference).
 _ALWAYS_ALLOWED = frozenset({"sts:GetCallerIdentity", "sts:GetAccessKeyInfo", "sts:GetSessionToken"})
@@ -43,12 +44,20 @@ class PolicyGate:
     Args:
         identities: the policies of callers.
         moto: buckets, keys and secrets with their resource policies.
+        backends: returns the services of our own, for the tags of their resources.
         enforced: whether policies count now; when they do not, whoever has signed may do everything.
     """
 
-    def __init__(self, identities: Identities, moto: MotoState, enforced: Callable[[], bool] = lambda: True) -> None:
-        self._identities, self._moto = identities, moto
-        self._enforced = enforced
+    def __init__(
+        self,
+        identities: Identities,
+        moto: MotoState,
+        backends: Callable[[], Iterable[ServiceBackend]] = tuple,
+        *,
+        enforced: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._identities, self._moto, self._enforced = identities, moto, enforced
+        self._tags = ResourceTags(moto, backends)
 
     def check(self, request: HttpRequest, target: Target, caller: Caller, region: str) -> None:
         """Let a request through, or refuse it as the service would.
@@ -68,17 +77,27 @@ class PolicyGate:
         if action in _ALWAYS_ALLOWED | _DECIDED_BY_STS:
             return
         resource = actions.resource_of(target, request, self._moto, region)
+        fields = actions.fields_of(target, request)
+        context = self._context(caller, region) | tag_conditions.of_request(fields)
+        if target.service == "iam":
+            operation = target.operation or ""
+            context |= self._tags.boundary_of_role(operation, resource)
+            context |= tag_conditions.of_iam_request(operation, fields)
+        context |= self._tags.of_resource(target.service, resource)
         decision = iam_engine.decide(
             caller,
             action,
             resource,
-            request_context(caller, region, self._moto.account_id),
+            context,
             self._identities.permissions(caller),
             resource_policy=self._resource_policy(target.service, resource),
             account=self._moto.account_id,
         )
         if not decision.allowed:
             raise errors.denied(refusal(caller, action, resource, decision.reason), target.protocol)
+
+    def _context(self, caller: Caller, region: str) -> dict[str, Any]:
+        return request_context(caller, region, self._moto.account_id) | self._tags.of_principal(caller)
 
     def _resource_policy(self, service: str, resource: str) -> str | None:
         if service == "secretsmanager":
@@ -109,7 +128,7 @@ class PolicyGate:
         name = target.labels.get("Bucket", "")
         bucket = self._bucket(name) if name else None
         if caller.kind != "administrator" or (bucket is not None and bucket.policy is not None):
-            context = request_context(caller, region, self._moto.account_id) | s3_rules.condition_keys(request)
+            context = self._context(caller, region) | s3_rules.condition_keys(request)
             permissions = self._identities.permissions(caller)
             for action, resource in s3_rules.needed(target.operation, target.labels, request):
                 self._decide_s3(action, resource, caller, permissions, context, target)
@@ -193,7 +212,7 @@ class PolicyGate:
             caller,
             action,
             role_arn,
-            request_context(caller, self._moto.region, self._moto.account_id) | dict(context),
+            self._context(caller, self._moto.region) | dict(context),
             self._identities.permissions(caller),
             resource_policy=trust_policy,
             account=self._moto.account_id,
@@ -212,7 +231,7 @@ class PolicyGate:
             provider_arn,
             "sts:AssumeRoleWithWebIdentity",
             role_arn,
-            request_context(caller, self._moto.region, self._moto.account_id) | dict(context),
+            self._context(caller, self._moto.region) | dict(context),
             trust_policy,
             account=self._moto.account_id,
         )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import unquote
 
 from orchestrator.embedded.gateway.http import HttpRequest
@@ -63,26 +62,6 @@ POLICY_MANAGEMENT = frozenset({"s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:D
 
 _PUBLIC_ACLS = frozenset({"public-read", "public-read-write", "authenticated-read"})
 _PUBLIC_GROUPS = ("acs.amazonaws.com/groups/global/AllUsers", "acs.amazonaws.com/groups/global/AuthenticatedUsers")
-#: Condition keys that, with a fixed value, make a statement non-public.
-_NARROWING_KEYS = frozenset(
-    {
-        "aws:sourceip",
-        "aws:sourcearn",
-        "aws:sourcevpc",
-        "aws:sourcevpce",
-        "aws:sourceowner",
-        "aws:sourceaccount",
-        "aws:userid",
-        "aws:principalarn",
-        "aws:principalaccount",
-        "aws:principalorgid",
-        "aws:principalorgpaths",
-        "s3:x-amz-server-side-encryption-aws-kms-key-id",
-        "s3:dataaccesspointarn",
-        "s3:dataaccesspointaccount",
-    }
-)
-_NARROWING_OPERATORS = ("stringequals", "stringlike", "arnequals", "arnlike", "ipaddress")
 
 
 def action_of(operation: str, query: Mapping[str, str]) -> str:
@@ -140,46 +119,13 @@ def condition_keys(request: HttpRequest) -> dict[str, str]:
 
 def is_public_policy(text: str | bytes) -> bool:
     """Tell whether a bucket policy is public: an Allow for everybody that no fixed value narrows."""
+    from orchestrator.iam.public import public_statements
+
     try:
-        statements = json.loads(text).get("Statement") or []
-    except (ValueError, AttributeError, RecursionError):
+        document = json.loads(text)
+    except (ValueError, RecursionError):
         return False
-    statements = [statements] if isinstance(statements, dict) else statements
-    return any(
-        statement.get("Effect") == "Allow" and _for_everybody(statement) and not _narrowed(statement)
-        for statement in statements
-        if isinstance(statement, dict)
-    )
-
-
-def _for_everybody(statement: Mapping[str, Any]) -> bool:
-    if "NotPrincipal" in statement:
-        return True
-    principal = statement.get("Principal")
-    values = list(principal.values()) if isinstance(principal, dict) else [principal]
-    flat = [item for value in values for item in (value if isinstance(value, list) else [value])]
-    return "*" in flat
-
-
-def _narrowed(statement: Mapping[str, Any]) -> bool:
-    conditions = statement.get("Condition")
-    for operator, tests in conditions.items() if isinstance(conditions, dict) else ():
-        base = str(operator).lower().rpartition(":")[2]
-        if base not in _NARROWING_OPERATORS or not isinstance(tests, dict):
-            continue
-        for key, value in tests.items():
-            values = [str(item) for item in (value if isinstance(value, list) else [value])]
-            if str(key).lower() in _NARROWING_KEYS and values and not any(_wide(item) for item in values):
-                return True
-    return False
-
-
-def _wide(value: str) -> bool:
-    """Tell whether a value stands for too much: a wildcard, a variable, or a network larger than a /8."""
-    if any(mark in value for mark in "*?$"):
-        return True
-    address, _, bits = value.partition("/")
-    return bits.isdigit() and int(bits) < (32 if ":" in address else 8)
+    return isinstance(document, dict) and bool(public_statements(document))
 
 
 def asks_for_public_acl(request: HttpRequest) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 
 from orchestrator.embedded.gateway.moto_state import MotoState, moto_lock
 from orchestrator.embedded.gateway.service import AwsError, Caller, ServiceBackend, TaggedResource
+from orchestrator.embedded.gateway.tag_conditions import tag_pairs
 
 _DEFAULT_PAGE = 50
 #: What EC2's backend does not report itself: attribute, and the resource type of the ARN.
@@ -98,10 +99,10 @@ class TaggingBackend:
         iam = self._moto.backend("iam", "aws")
         for holder in (iam.managed_policies, iam.instance_profiles, iam.open_id_providers):
             for entry in holder.values():
-                yield {"arn": entry.arn, "tags": _tags(getattr(entry, "tags", None))}
+                yield {"arn": entry.arn, "tags": tag_pairs(getattr(entry, "tags", None))}
         pca = self._moto.backend("acm-pca")
         for arn in pca.certificate_authorities:
-            yield {"arn": arn, "tags": _tags(pca.list_tags(arn).get("Tags"))}
+            yield {"arn": arn, "tags": tag_pairs(pca.list_tags(arn).get("Tags"))}
 
     def _get_resources(self, params: dict[str, Any], _caller: Caller) -> dict[str, Any]:
         arns = params.get("ResourceARNList")
@@ -166,13 +167,6 @@ class TaggingBackend:
 def _as_aws_writes(arn: str) -> str:
     """Correct the ARNs of flow logs, whose resource type moto calls `flow-logs`."""
     return arn.replace(":flow-logs/", ":vpc-flow-log/") if ":ec2:" in arn else arn
-
-
-def _tags(tags: Any) -> dict[str, str]:
-    """Read tags from whichever form a backend keeps: a list of pairs, a mapping of pairs, or a plain mapping."""
-    if isinstance(tags, dict):
-        return {str(k): str(v["Value"] if isinstance(v, dict) else v) for k, v in tags.items()}
-    return {str(tag["Key"]): str(tag.get("Value", "")) for tag in tags or ()}
 
 
 def _is_of_type(arn: str, filters: Iterable[str]) -> bool:

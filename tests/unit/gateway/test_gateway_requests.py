@@ -53,9 +53,9 @@ def test_a_missing_operation_is_named(desk: Desk, path: str) -> None:
 
 
 def test_an_operation_that_moto_lacks(desk: Desk) -> None:
-    answer = desk.form("iam", Action="SimulateCustomPolicy")
+    answer = desk.form("iam", Action="GenerateOrganizationsAccessReport")
     assert answer.status == 501
-    assert b"SimulateCustomPolicy" in answer.body
+    assert b"GenerateOrganizationsAccessReport" in answer.body
     answer = desk.send("s3", "GET", "/some-bucket?analytics&id=1")
     assert answer.status == 501
     assert b"<Code>NotImplemented</Code>" in answer.body
