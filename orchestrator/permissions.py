@@ -223,7 +223,7 @@ _DOWN = (*_LOOKING, *_REMOVE)
 _VERIFY = (*_LOOKING, *_CONNECT, _TRY_BUCKETS)
 
 #: Commands of which nobody has measured yet what they call: no policy is printed rather than a guessed one.
-UNDECLARED = frozenset({"adopt", "bootstrap", "cost", "diagnose", "keep"})
+UNDECLARED = frozenset({"adopt", "bootstrap", "cost", "keep"})
 #: Eight characters: the names of an environment, not those of the state bucket (`ephk-state-...`) and the set-up.
 _ANY_LEASE = "????????"
 #: What IAM takes as one managed policy.
@@ -236,10 +236,13 @@ COMMANDS: dict[str, tuple[Need, ...]] = {
     "run": (*_UP, _TRY_BUCKETS),
     "reap": _DOWN,
     "env": _CONNECT,
+    "token": _CONNECT,
     "check": (_REVIEW, _LOOK_BUCKETS, _LOOK_KEYS, _LOOK_SECRETS, _LOOK_KAFKA),
 }
 #: Commands that work without an account.
-OFFLINE = frozenset({"plan", "contracts", "scorecard", "setup", "doctor", "cloud", "list", "show", "extend"})
+OFFLINE = frozenset(
+    {"diagnose", "plan", "contracts", "scorecard", "setup", "doctor", "cloud", "list", "show", "extend"}
+)
 
 
 def policy_for(commands: Iterable[str], *, account: str = "*", region: str = "*", lease: str = "*") -> dict[str, Any]:

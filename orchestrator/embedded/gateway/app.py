@@ -23,6 +23,7 @@ from orchestrator.embedded.gateway.http import HttpRequest, HttpResponse
 from orchestrator.embedded.gateway.identities import Identities
 from orchestrator.embedded.gateway.models import Protocol, Target, identify
 from orchestrator.embedded.gateway.moto_service import MotoService
+from orchestrator.embedded.gateway.policy_gate import PolicyGate
 from orchestrator.embedded.gateway.policy_simulator import SIMULATIONS, PolicySimulatorBackend
 from orchestrator.embedded.gateway.service import AwsError, Caller, ServiceBackend
 from orchestrator.embedded.gateway.sigv4 import SignatureError
@@ -57,6 +58,7 @@ class Gateway:
     ) -> None:
         self._context, self._store = context, store
         identities = Identities(context.moto)
+        self.backends: Backends
         self._gate = PolicyGate(
             identities, context.moto, lambda: self.backends.existing(), enforced=context.scenario.enforces_iam
         )
