@@ -87,8 +87,8 @@ _LOOK_IAM = Need(
     "LookAtRolesAndPolicies",
     (
         "iam:GetPolicy", "iam:GetPolicyVersion", "iam:GetRole", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies",
-        "iam:ListEntitiesForPolicy", "iam:ListInstanceProfilesForRole", "iam:ListPolicyTags", "iam:ListPolicyVersions", "iam:ListRolePolicies",
-        "iam:ListRoleTags",
+        "iam:ListEntitiesForPolicy", "iam:ListInstanceProfilesForRole", "iam:ListPolicyTags",
+        "iam:ListPolicyVersions", "iam:ListRolePolicies", "iam:ListRoleTags",
     ),
     (*_ROLES, *_POLICIES),
 )  # fmt: skip
