@@ -59,7 +59,8 @@ _BECOME = Need("BecomeTheEnvironmentsRoles", ("sts:AssumeRole",), _ROLES)
 _LOOK_NETWORK = Need(
     "LookAtNetworks",
     (
-        "ec2:DescribeAvailabilityZones", "ec2:DescribeNetworkInterfaces", "ec2:DescribeRouteTables",
+        "ec2:DescribeAvailabilityZones", "ec2:DescribeInternetGateways", "ec2:DescribeNatGateways",
+        "ec2:DescribeNetworkInterfaces", "ec2:DescribeRouteTables",
         "ec2:DescribeSecurityGroupRules", "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeTags",
         "ec2:DescribeVpcAttribute", "ec2:DescribeVpcEndpoints", "ec2:DescribeVpcs", "ec2:DescribePrefixLists",
     ),
@@ -70,7 +71,7 @@ _LOOK_BUCKETS = Need(
     (
         "s3:GetBucketLocation", "s3:GetBucketOwnershipControls", "s3:GetBucketPolicy", "s3:GetBucketPublicAccessBlock",
         "s3:GetBucketTagging", "s3:GetBucketVersioning", "s3:GetEncryptionConfiguration",
-        "s3:GetLifecycleConfiguration", "s3:ListBucket", "s3:ListBucketVersions",
+        "s3:GetLifecycleConfiguration", "s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:ListBucketVersions",
     ),
     _BUCKETS,
 )  # fmt: skip
@@ -86,8 +87,8 @@ _LOOK_IAM = Need(
     "LookAtRolesAndPolicies",
     (
         "iam:GetPolicy", "iam:GetPolicyVersion", "iam:GetRole", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies",
-        "iam:ListInstanceProfilesForRole", "iam:ListPolicyTags", "iam:ListPolicyVersions", "iam:ListRolePolicies",
-        "iam:ListRoleTags",
+        "iam:ListEntitiesForPolicy", "iam:ListInstanceProfilesForRole", "iam:ListPolicyTags",
+        "iam:ListPolicyVersions", "iam:ListRolePolicies", "iam:ListRoleTags",
     ),
     (*_ROLES, *_POLICIES),
 )  # fmt: skip
@@ -198,7 +199,7 @@ _REMOVE = (
          "s3:PutBucketVersioning", "s3:PutEncryptionConfiguration", "s3:PutLifecycleConfiguration"),
         _BUCKETS,
     ),
-    Need("EmptyBuckets", ("s3:DeleteObject", "s3:DeleteObjectVersion"), _OBJECTS),
+    Need("EmptyBuckets", ("s3:AbortMultipartUpload", "s3:DeleteObject", "s3:DeleteObjectVersion"), _OBJECTS),
     Need("RemoveLogGroups", ("logs:DeleteLogGroup", "logs:DeleteRetentionPolicy"), _LOG_GROUPS),
     Need(
         "RemoveAuthorities",
@@ -207,7 +208,7 @@ _REMOVE = (
         "tag-on-resource",
     ),
     Need("RemovePolicies", ("iam:DeletePolicy", "iam:DeletePolicyVersion"), _POLICIES),
-    Need("RemoveRoles", ("iam:DeleteRole", "iam:DeleteRolePolicy"), _ROLES),
+    Need("RemoveRoles", ("iam:DeleteRole", "iam:DeleteRolePolicy", "iam:DetachRolePolicy"), _ROLES),
     Need("RemoveClusters", ("kafka:BatchDisassociateScramSecret", "kafka:DeleteCluster"), _CLUSTERS),
     Need("RemoveConfigurations", ("kafka:DeleteConfiguration",), _CONFIGURATIONS),
 )  # fmt: skip
