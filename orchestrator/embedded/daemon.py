@@ -97,6 +97,8 @@ class Cloud:
             authority_token=secrets.token_urlsafe(32),
             scenario=rehearsal,
             moto=moto,
+            endpoint=f"https://127.0.0.1:{self.servers.port}",
+            ca_bundle=self.ca_bundle,
         )
         self.gateway = Gateway(context, self.store)
         self.gateway.listen_on(self.servers.port, self.servers.http_port)

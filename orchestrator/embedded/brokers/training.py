@@ -84,7 +84,7 @@ def make_broker_archive(runtime: KafkaRuntime, archive: Path, step: StepHandle) 
         output = Path(scratch) / "broker.aot"
         flags = tuple(flag.format(archive=output) for flag in TRAINING_FLAGS)
         trainee = replace(runtime, archives={}, training_flags=flags)
-        with _refusing_authority() as url:
+        with refusing_authority() as url:
             cluster = BrokerCluster(_config(Path(scratch) / "cluster", url), trainee)
             try:
                 step.waiting("a broker that learns")
@@ -149,7 +149,7 @@ def _exercise(cluster: BrokerCluster) -> None:
 
 
 @contextmanager
-def _refusing_authority() -> Iterator[str]:
+def refusing_authority() -> Iterator[str]:
     """Serve an authority that knows nobody, so that the classes that ask it are loaded."""
 
     class Handler(BaseHTTPRequestHandler):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import threading
@@ -33,6 +34,7 @@ _UNSIGNED_ACTIONS = frozenset({"AssumeRoleWithWebIdentity"})
 #: Names that can only mean this machine (RFC 6761 for `.localhost`): a rebound DNS name is none of them.
 _OWN_HOST = re.compile(r"(?:(?P<bucket>[a-z0-9.-]+)\.)?localhost|127\.0\.0\.1|\d{12}\.(?:localhost|127\.0\.0\.1)")
 _USED_BY_ALL = ("ec2", "iam", "s3", "kms", "secretsmanager", "logs")
+_CONNECTOR_PATH = re.compile(r"/_ephk/connectors/([A-Za-z0-9-]{1,64})/(credentials|token|rest)")
 _CA_PATH = re.compile(r"/_ephk/clusters/([A-Za-z0-9-]{1,64})/ca\.pem")
 
 
@@ -216,6 +218,9 @@ class Gateway:
             cluster = _CA_PATH.fullmatch(request.path)
             if cluster and request.method == "GET":
                 return self._cluster_ca(cluster[1])
+            connector = _CONNECTOR_PATH.fullmatch(request.path)
+            if connector and request.method == "GET":
+                return self._connector(request, connector[1], connector[2])
         except Exception:  # noqa: BLE001 - a broker treats every answer but 200 as a refusal
             _log.exception("an internal request failed: %s", request.path)
             return _plain(500, "Failed.")
@@ -229,6 +234,17 @@ class Gateway:
         except (KeyError, AwsError):
             return _plain(404, "There is no such cluster, or it has no brokers yet.")
         return HttpResponse(200, [("Content-Type", "application/x-pem-file")], pem.encode())
+
+    def _connector(self, request: HttpRequest, uuid: str, what: str) -> HttpResponse:
+        """Answer a connector's worker, or whoever asks where the workers' REST interface is."""
+        backend: Any = self.backends.get("kafkaconnect")
+        if what != "rest":
+            answer: HttpResponse = backend.internal(request, uuid, what)
+            return answer
+        document = backend.rest_document(uuid)
+        if document is None:
+            return _plain(404, "There is no such connector, or it has no workers.")
+        return HttpResponse(200, [("Content-Type", "application/json")], json.dumps(document).encode())
 
 
 def _guess_protocol(request: HttpRequest) -> Protocol:

@@ -6,6 +6,7 @@ import importlib
 import logging
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -24,6 +25,7 @@ _log = logging.getLogger(__name__)
 #: Where each service's backend is: `module:class`, constructed with the cloud's context.
 BACKENDS: dict[str, str] = {
     "kafka": "orchestrator.embedded.msk:KafkaBackend",
+    "kafkaconnect": "orchestrator.embedded.kafkaconnect:KafkaConnectBackend",
 }
 _VALIDATION_ERRORS: dict[Protocol, str] = {"rest-json": "BadRequestException", "query": "ValidationError"}
 
@@ -43,7 +45,7 @@ class Backends:
         ready: Mapping[str, ServiceBackend],
         classes: Mapping[str, str] | None = None,
     ) -> None:
-        self._context = context
+        self._context = replace(context, peer=self.get)
         self._made: dict[str, ServiceBackend] = dict(ready)
         self._classes = dict(BACKENDS if classes is None else classes)
         self._lock = threading.Lock()
