@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import psutil
 
 from contracts.model import Result
-from orchestrator import describe, paths, provenance
+from orchestrator import connect_plugins, describe, paths, provenance
 from orchestrator.aws import AwsSession
 from orchestrator.environment import Environment
 from orchestrator.errors import EphkError
@@ -28,6 +28,7 @@ from orchestrator.spec import EnvironmentSpec
 from orchestrator.target import CloudGoneError, Target, TargetName, target_named, target_of
 from orchestrator.teardown.inventory import Inventory, take_inventory
 from orchestrator.teardown.receipt import Deleted, Receipt
+from stacks.inputs import PluginInputs
 
 if TYPE_CHECKING:  # Pulumi's SDK and the probes are loaded where they are used: most commands need neither
     from orchestrator.engine.stack import EnvironmentStack
@@ -67,9 +68,10 @@ class Lifecycle:
         """
         target = target_named(request.target)
         target.prepare(self.progress, request.spec.region)
+        plugins = connect_plugins.prepare(request.spec.connect, target, self.progress)
         lease = self._request(request)
         try:
-            return self._provision(lease, request, target)
+            return self._provision(lease, request, target, plugins)
         except (Exception, Interrupted) as error:
             self.progress.note(f"up did not succeed ({_first_line(error)}); removing what it made")
             try:
@@ -99,14 +101,14 @@ class Lifecycle:
         self.progress.note(f"lease {lease.id} for {lease.name}: take it down with 'ephk down {lease.name}'")
         return lease
 
-    def _provision(self, lease: Lease, request: UpRequest, target: Target) -> Lease:
+    def _provision(self, lease: Lease, request: UpRequest, target: Target, plugins: tuple[PluginInputs, ...]) -> Lease:
         spec = request.spec
         lease = self.ledger.update(lease.moved_to(LeaseState.PROVISIONING))
         stack = stack_of(lease)
         session = self._start(target, stack)
         from orchestrator.operator_admin import OperatorAdmin
 
-        inputs = describe.stack_inputs(lease, spec, session, target.zones(session, spec.network.zones))
+        inputs = describe.stack_inputs(lease, spec, session, target.zones(session, spec.network.zones), plugins)
         with OperatorAdmin(lease, spec, session, target) as operator:
             outputs = stack.up(inputs, target.plugin_environment(session), self.progress, on_done=operator.notice)
             environment = describe.describe_environment(lease, spec, outputs, session, target)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import urllib.request
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Literal, Protocol
 from orchestrator.aws import AwsSession, Credentials
 from orchestrator.embedded import cloud as embedded_cloud
 from orchestrator.embedded.cloud import CloudInfo
-from orchestrator.environment import CloudEndpoint
+from orchestrator.environment import CloudEndpoint, ConnectRestEndpoint
 from orchestrator.errors import EphkError, UsageError
 from orchestrator.lease import Lease
 from orchestrator.paths import cache_home
@@ -55,6 +56,22 @@ class Target(Protocol):
 
     def broker_ca(self, session: AwsSession, cluster_arn: str) -> str | None:
         """Return the CA (PEM) of a cluster's brokers; None means the system's trust store."""
+        ...
+
+    def prepare_connect(self, progress: Progress) -> None:
+        """Install what Kafka Connect needs."""
+        ...
+
+    def builtin_plugin(self, name: str, progress: Progress) -> Path:
+        """Return the archive of a plugin that comes with the product."""
+        ...
+
+    def maven_artifact(self, coordinate: str, progress: Progress) -> Path:
+        """Return a jar from a Maven repository."""
+        ...
+
+    def connect_rest(self, session: AwsSession, connector_arn: str) -> ConnectRestEndpoint | None:
+        """Return the REST interface of a connector's workers, or None where there is none."""
         ...
 
     def end_leftovers(self, lease_directory: Path) -> int:
@@ -130,6 +147,30 @@ class EmbeddedTarget:
         with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - our own loopback endpoint
             return str(answer.read().decode())
 
+    def prepare_connect(self, progress: Progress) -> None:
+        """Make the workers' class-data archive; quick when it is cached."""
+        from orchestrator.embedded.runtime.connect import ensure_connect_runtime
+
+        ensure_connect_runtime(progress)
+
+    def builtin_plugin(self, name: str, progress: Progress) -> Path:  # noqa: ARG002 - there is one so far
+        """Build the canary; quick when it is cached."""
+        return _canary_plugin(progress)
+
+    def maven_artifact(self, coordinate: str, progress: Progress) -> Path:
+        """Fetch one jar of an exact version; quick when it is cached."""
+        return _maven_artifact(coordinate, progress)
+
+    def connect_rest(self, session: AwsSession, connector_arn: str) -> ConnectRestEndpoint | None:
+        """Ask the gateway: MSK Connect's API has no such call, since its workers have no open interface."""
+        uuid = connector_arn.rsplit("/", 1)[-1]
+        url = f"{session.cloud.http_endpoint_url}/_ephk/connectors/{uuid}/rest"
+        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - our own loopback endpoint
+            document = json.load(answer)
+        return ConnectRestEndpoint(
+            urls=tuple(document["urls"]), ca_pem=document["ca_pem"], secret_arn=document["secret_arn"]
+        )
+
     def end_leftovers(self, lease_directory: Path) -> int:
         """End brokers that outlived a killed cloud."""
         from orchestrator.embedded.brokers import BrokerCluster
@@ -182,12 +223,39 @@ class AwsTarget:
         """Return None: MSK's certificates chain to Amazon's public roots."""
         return None
 
+    def prepare_connect(self, progress: Progress) -> None:
+        """Do nothing: MSK Connect has its own workers."""
+
+    def builtin_plugin(self, name: str, progress: Progress) -> Path:  # noqa: ARG002 - there is one so far
+        """Build the canary, which is uploaded as a custom plugin."""
+        return _canary_plugin(progress)
+
+    def maven_artifact(self, coordinate: str, progress: Progress) -> Path:
+        """Fetch one jar of an exact version."""
+        return _maven_artifact(coordinate, progress)
+
+    def connect_rest(self, session: AwsSession, connector_arn: str) -> ConnectRestEndpoint | None:  # noqa: ARG002
+        """Return None: MSK Connect's workers have no interface that a customer could reach."""
+        return None
+
     def end_leftovers(self, lease_directory: Path) -> int:  # noqa: ARG002 - the protocol's name
         """Return 0: nothing of an environment on AWS runs here."""
         return 0
 
     def release(self) -> None:
         """Do nothing: the account stays."""
+
+
+def _canary_plugin(progress: Progress) -> Path:
+    from orchestrator.embedded.runtime.canary import ensure_canary_plugin
+
+    return ensure_canary_plugin(progress)
+
+
+def _maven_artifact(coordinate: str, progress: Progress) -> Path:
+    from orchestrator.embedded.runtime.jars import ensure_artifact
+
+    return ensure_artifact(coordinate, cache_home() / "plugins", progress)
 
 
 def embedded_zones(count: int) -> tuple[str, ...]:

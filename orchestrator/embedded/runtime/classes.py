@@ -74,8 +74,8 @@ def compile_jar(
             for path in sorted(output.rglob("*.class")):
                 write_entry(archive, path.relative_to(output).as_posix(), path.read_bytes())
             for service, providers in sorted((services or {}).items()):
-                lines = "".join(f"{name}\n" for name in providers)
-                write_entry(archive, f"META-INF/services/{service}", lines.encode())
+                listed = "".join(f"{name}\n" for name in providers)
+                write_entry(archive, f"META-INF/services/{service}", listed.encode())
         whole.replace(jar)
 
 
