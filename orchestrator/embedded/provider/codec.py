@@ -46,7 +46,7 @@ class Asset:
 
     Attributes:
         digest: SHA-256 of the content, as the engine computed it.
-        path: where the file is.
+        path: where the file is; empty in what the engine kept in its state.
     """
 
     digest: str
@@ -120,7 +120,7 @@ def _decode_struct(struct: struct_pb2.Struct) -> tuple[Any, bool]:
     if signature == _OUTPUT:
         secret = struct.fields["secret"].bool_value if "secret" in struct.fields else False
         return (_decode(struct.fields["value"])[0] if "value" in struct.fields else UNKNOWN), secret
-    if signature == _ASSET and struct.fields["path"].string_value:
+    if signature == _ASSET and not any(name in struct.fields for name in ("text", "uri")):
         return Asset(struct.fields["hash"].string_value, struct.fields["path"].string_value), False
     if signature:
         raise ValueError("assets that are no files, archives and resource references are not implemented")

@@ -66,6 +66,11 @@ def test_a_file_asset_survives_the_round_trip_and_is_compared_by_its_digest() ->
     assert encode({"source": asset}) == struct
 
 
+def test_an_asset_of_the_state_has_lost_its_path() -> None:
+    kept = wire({"source": {SIGNATURE: "c44067f5952c0a294b673a41bacd8c17", "hash": "abc"}})
+    assert decode(kept).values["source"] == Asset("abc", "/a")
+
+
 def test_assets_that_are_no_files_are_refused() -> None:
     with pytest.raises(ValueError, match="not implemented"):
         decode(wire({"file": {SIGNATURE: "c44067f5952c0a294b673a41bacd8c17", "text": "x"}}))
