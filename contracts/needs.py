@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from orchestrator.environment import Environment
+from orchestrator.environment import Connector, Environment
+
+
+def _has_connectors(environment: Environment, wanted: Callable[[Connector], bool] = lambda _: True) -> bool:
+    connect = environment.connect
+    return connect is not None and any(wanted(connector) for connector in connect.connectors)
+
 
 _PRESENT: dict[str, tuple[Callable[[Environment], bool], str]] = {
     "listener.scram": (lambda e: "scram" in e.cluster.bootstrap, "the cluster has no SCRAM listener"),
@@ -22,6 +28,23 @@ _PRESENT: dict[str, tuple[Callable[[Environment], bool], str]] = {
     "operator": (lambda e: "operator" in e.roles, "the environment names no operator role"),
     "bucket": (lambda e: e.bucket is not None, "the environment has no bucket"),
     "network": (lambda e: e.network is not None, "the environment names no network"),
+    "connect": (_has_connectors, "the environment has no Kafka Connect"),
+    "connect.rest": (
+        lambda e: _has_connectors(e, lambda c: c.rest is not None),
+        "no connector has workers with a REST interface (MSK Connect's have none on AWS)",
+    ),
+    "connect.logs": (
+        lambda e: _has_connectors(e) and e.connect is not None and e.connect.log_group is not None,
+        "no connector delivers its workers' logs to a log group",
+    ),
+    "connect.canary.sink": (
+        lambda e: _has_connectors(e, lambda c: c.connector_class.endswith(".CanarySinkConnector")),
+        "the environment has no canary sink (connect.canary)",
+    ),
+    "connect.canary.source": (
+        lambda e: _has_connectors(e, lambda c: c.connector_class.endswith(".CanarySourceConnector")),
+        "the environment has no canary source (connect.canary)",
+    ),
     "tags": (lambda e: bool(e.tags), "the environment declares no tags"),
 }
 

@@ -30,6 +30,10 @@ MODULES = (
     "contracts.bucket",
     "contracts.network",
     "contracts.tags",
+    "contracts.connect_rest",
+    "contracts.connect",
+    "contracts.connect_denials",
+    "contracts.connect_canary",
 )
 
 

@@ -41,7 +41,7 @@ def execution_statements(
     statements = [
         allow("Cluster", cluster_actions, [arns.cluster]),
         allow("Internal", ["kafka-cluster:CreateTopic", *topic_actions], [arns.topic(_INTERNAL)]),
-        allow("Groups", group_actions, [arns.group(_INTERNAL), arns.group(f"connect-{full_name(inputs, connector)}")]),
+        allow("Groups", group_actions, [arns.group(_INTERNAL), arns.group(f"connect-{full_name(inputs, connector)}*")]),
     ]
     for sid, topics, action in (("Read", connector.consumes, "ReadData"), ("Write", connector.produces, "WriteData")):
         if topics:

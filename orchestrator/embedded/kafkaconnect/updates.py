@@ -135,10 +135,12 @@ _VERBS: dict[str, tuple[tuple[ConnectorState, ...], ConnectorState, ConnectorSta
 }  # fmt: skip
 
 
-def command(plane: ConnectPlane, name: str, arn: str) -> dict[str, Any]:
+def command(plane: ConnectPlane, name: str, params: dict[str, Any]) -> dict[str, Any]:
     """PauseConnector, ResumeConnector or RestartConnector; the caller holds the lock; raises AwsError."""
     before, meanwhile, after, method, path, word = _VERBS[name]
-    connector = plane.connector(arn)
+    if params.get("onlyFailedTasks"):
+        path += "&onlyFailed=true"
+    connector = plane.connector(params["connectorArn"])
     connector.require_state(f"{word.lower()} the connector", *before)
     workers = connector.require_workers()
     if not workers.urls():
@@ -161,9 +163,4 @@ def command(plane: ConnectPlane, name: str, arn: str) -> dict[str, Any]:
             connector.state = after
 
     plane.spawn(f"{word.lower()}-{connector.spec.name}", work)
-    return {
-        "connectorArn": connector.arn,
-        "connectorName": connector.spec.name,
-        "connectorState": str(connector.state),
-        "connectorOperationArn": operation.arn,
-    }
+    return {"connectorArn": connector.arn, "connectorOperationArn": operation.arn}
