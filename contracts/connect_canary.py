@@ -14,6 +14,7 @@ from contracts.registry import contract
 from orchestrator.environment import Connector
 
 _RECORDS = 20
+_OWN_TOPIC = "ephk-canary"
 _NUMBERS = 3
 _POLL_S = 0.1
 _BUSY = frozenset({"RESTARTING", "UPDATING", "PAUSING", "RESUMING"})
@@ -33,20 +34,23 @@ def judge_delivery(sent: Sequence[str], seen: Mapping[str, int], evidence: Mappi
     return Verified(more)
 
 
-def _the_sink(access: Access) -> Connector:
-    return of_class(access.environment, SINK_CLASS)[0]
+def _the_sink(access: Access) -> tuple[Connector, str]:
+    """Return a canary sink with a topic of the canary's own; an application's topic is left alone.
+
+    Raises:
+        ProbeError: every canary sink reads topics of others.
+    """
+    sinks = of_class(access.environment, SINK_CLASS)
+    for sink in sinks:
+        for topic in sink.config.get("topics", "").split(","):
+            if topic.strip().startswith(_OWN_TOPIC):
+                return sink, topic.strip()
+    names = ", ".join(sink.name for sink in sinks)
+    raise ProbeError(f"{names}: none reads a topic that begins with {_OWN_TOPIC}; nothing is written into others")
 
 
 def _the_source(access: Access) -> Connector:
     return of_class(access.environment, SOURCE_CLASS)[0]
-
-
-def canary_topic(sink: Connector) -> str:
-    """Return the canary's own topic; raises ProbeError when the sink has none: an application's is left alone."""
-    for topic in sink.config.get("topics", "").split(","):
-        if topic.strip().startswith("ephk-canary"):
-            return topic.strip()
-    raise ProbeError(f"{sink.name} reads no topic of the canary's own (ephk-canary...): nothing is written into others")
 
 
 def _not_running(access: Access, connector: Connector, watch: Watch) -> str:
@@ -74,8 +78,7 @@ def delivers(access: Access, watch: Watch) -> Outcome:
 
 
 def _delivers(access: Access, watch: Watch) -> Outcome:
-    sink = _the_sink(access)
-    topic = canary_topic(sink)
+    sink, topic = _the_sink(access)
     problem = _not_running(access, sink, watch)
     if problem:
         return Failed(problem)
@@ -143,8 +146,7 @@ def restart_resumes(access: Access, watch: Watch) -> Outcome:
 
 
 def _restart_resumes(access: Access, watch: Watch) -> Outcome:
-    sink = _the_sink(access)
-    topic = canary_topic(sink)
+    sink, topic = _the_sink(access)
     problem = _not_running(access, sink, watch)
     if problem:
         return Failed(problem)

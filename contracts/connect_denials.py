@@ -52,7 +52,7 @@ def elsewhere(access: Access, watch: Watch) -> Outcome:
         raise ProbeError("the environment has no bucket")
     key = f"ephk-probe-{uuid.uuid4().hex}"
     answers: dict[str, str] = {}
-    with _another_bucket(access, watch) as other:
+    with access.topic_lock("resources of probes"), _another_bucket(access, watch) as other:
         for connector in connectors(access.environment):
             s3 = access.credentials.role(connector.role_arn, watch).client("s3")
             for place, name in ((f"{bucket.name}/", bucket.name), (f"{other}/", other)):
