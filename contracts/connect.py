@@ -17,6 +17,8 @@ from orchestrator.environment import Connector
 _GUIDE = "Amazon MSK Developer Guide, Understand connectors"
 _CONFIG_GUIDE = "Amazon MSK Developer Guide, Using a configuration provider to externalize secrets"
 _POLL_S = 0.2
+#: Statuses with which a worker refuses to look at a configuration at all: no such class, or of another kind.
+_REFUSED = (400, 404)
 #: Configuration keys that hold secrets, whatever their plugin declares.
 _SECRET_KEY = re.compile(r"(?i)(^|[._-])(password|passwd|secret|secret[._-]?key|token|api[._-]?key|private[._-]?key)$")
 #: A reference to a configuration provider (KIP-297).
@@ -181,7 +183,15 @@ def judge_validation(answers: Mapping[str, Mapping[str, Any]]) -> Outcome:
 )
 def config_valid(access: Access, watch: Watch) -> Outcome:
     """Let the workers validate what is live."""
-    return judge_validation({c.name: _validation(access, c, watch) for c in with_rest(access.environment)})
+    answers: dict[str, Mapping[str, Any]] = {}
+    for connector in with_rest(access.environment):
+        try:
+            answers[connector.name] = _validation(access, connector, watch)
+        except ConnectRestError as error:
+            if error.status not in _REFUSED:
+                raise
+            return Failed(f"{connector.name}: {error.message}", {"valid": sorted(answers)})
+    return judge_validation(answers)
 
 
 def _validation(access: Access, connector: Connector, watch: Watch) -> Mapping[str, Any]:

@@ -43,12 +43,12 @@ def make_connect_archive(runtime: KafkaRuntime, archive: Path, step: StepHandle)
         home, output = Path(scratch), Path(scratch) / "connect.aot"
         trainee = replace(runtime, archives={}, training_flags=tuple(f.format(archive=output) for f in TRAINING_FLAGS))
         with refusing_authority() as url:
-            brokers = BrokerCluster(_brokers(home / "cluster", url), runtime)
+            brokers = BrokerCluster(training_brokers(home / "cluster", url), runtime)
             try:
                 step.waiting("a broker")
                 brokers.start()
-                password = _prepare(brokers)
-                workers = ConnectWorkers(_workers(home / "workers", brokers, password), trainee)
+                password = training_user(brokers)
+                workers = ConnectWorkers(training_workers(home / "workers", brokers, password), trainee)
                 try:
                     step.waiting("a worker that learns")
                     workers.start(deadline_s=180)
@@ -64,7 +64,8 @@ def make_connect_archive(runtime: KafkaRuntime, archive: Path, step: StepHandle)
         output.replace(archive)
 
 
-def _brokers(directory: Path, authority_url: str) -> BrokerClusterConfig:
+def training_brokers(directory: Path, authority_url: str) -> BrokerClusterConfig:
+    """Return the one broker that a worker learns, or is measured, with."""
     return BrokerClusterConfig(
         cluster_uuid="training",
         cluster_arn="arn:aws:kafka:us-east-1:123456789012:cluster/training/training",
@@ -81,7 +82,8 @@ def _brokers(directory: Path, authority_url: str) -> BrokerClusterConfig:
     )
 
 
-def _prepare(brokers: BrokerCluster) -> str:
+def training_user(brokers: BrokerCluster) -> str:
+    """Make the worker's user and a topic; returns the user's password."""
     password = secrets.token_urlsafe(16)
     brokers.put_scram_user(_USER, password)
     client = {
@@ -98,7 +100,8 @@ def _prepare(brokers: BrokerCluster) -> str:
     return password
 
 
-def _workers(directory: Path, brokers: BrokerCluster, password: str) -> WorkersConfig:
+def training_workers(directory: Path, brokers: BrokerCluster, password: str) -> WorkersConfig:
+    """Return one worker that logs in with SCRAM and has no plugin but Kafka's own."""
     login = "org.apache.kafka.common.security.scram.ScramLoginModule"
     security = {
         "security.protocol": "SASL_SSL",
