@@ -62,10 +62,8 @@ def check_class(connector: ConnectorSpec, contents: PluginContents) -> None:
 
 
 def _archive(plugin: PluginSpec, target: Target, progress: Progress) -> Path:
-    if plugin.builtin is not None:
-        return target.builtin_plugin(plugin.builtin, progress)
-    if plugin.maven is not None:
-        return target.maven_artifact(plugin.maven, progress)
+    if plugin.builtin is not None or plugin.maven is not None:
+        return target.plugin_archive(plugin.maven, progress)
     path = Path(plugin.file or "").expanduser().absolute()
     if not path.is_file():
         raise UsageError(f"plugin {plugin.name}: there is no file {path}")

@@ -62,12 +62,8 @@ class Target(Protocol):
         """Install what Kafka Connect needs."""
         ...
 
-    def builtin_plugin(self, name: str, progress: Progress) -> Path:
-        """Return the archive of a plugin that comes with the product."""
-        ...
-
-    def maven_artifact(self, coordinate: str, progress: Progress) -> Path:
-        """Return a jar from a Maven repository."""
+    def plugin_archive(self, coordinate: str | None, progress: Progress) -> Path:
+        """Return a plugin's archive: a jar from a Maven repository, or the canary when `coordinate` is None."""
         ...
 
     def connect_rest(self, session: AwsSession, connector_arn: str) -> ConnectRestEndpoint | None:
@@ -83,7 +79,21 @@ class Target(Protocol):
         ...
 
 
-class EmbeddedTarget:
+class _PluginArchives:
+    """Plugins are fetched and built on this machine, wherever they are uploaded to."""
+
+    def plugin_archive(self, coordinate: str | None, progress: Progress) -> Path:
+        """Fetch a jar of an exact version, or build the canary; quick when it is cached."""
+        if coordinate is None:
+            from orchestrator.embedded.runtime.canary import ensure_canary_plugin
+
+            return ensure_canary_plugin(progress)
+        from orchestrator.embedded.runtime.jars import ensure_artifact
+
+        return ensure_artifact(coordinate, cache_home() / "plugins", progress)
+
+
+class EmbeddedTarget(_PluginArchives):
     """AWS on this machine: the embedded cloud and its real brokers."""
 
     name: TargetName = "embedded"
@@ -153,23 +163,13 @@ class EmbeddedTarget:
 
         ensure_connect_runtime(progress)
 
-    def builtin_plugin(self, name: str, progress: Progress) -> Path:  # noqa: ARG002 - there is one so far
-        """Build the canary; quick when it is cached."""
-        return _canary_plugin(progress)
-
-    def maven_artifact(self, coordinate: str, progress: Progress) -> Path:
-        """Fetch one jar of an exact version; quick when it is cached."""
-        return _maven_artifact(coordinate, progress)
-
     def connect_rest(self, session: AwsSession, connector_arn: str) -> ConnectRestEndpoint | None:
         """Ask the gateway: MSK Connect's API has no such call, since its workers have no open interface."""
         uuid = connector_arn.rsplit("/", 1)[-1]
         url = f"{session.cloud.http_endpoint_url}/_ephk/connectors/{uuid}/rest"
         with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - our own loopback endpoint
             document = json.load(answer)
-        return ConnectRestEndpoint(
-            urls=tuple(document["urls"]), ca_pem=document["ca_pem"], secret_arn=document["secret_arn"]
-        )
+        return ConnectRestEndpoint.model_validate({key: document[key] for key in ConnectRestEndpoint.model_fields})
 
     def end_leftovers(self, lease_directory: Path) -> int:
         """End brokers that outlived a killed cloud."""
@@ -182,7 +182,7 @@ class EmbeddedTarget:
         embedded_cloud.stop_if_idle()
 
 
-class AwsTarget:
+class AwsTarget(_PluginArchives):
     """A real AWS account. This version has no shared ledger for it, so it provisions nothing there."""
 
     name: TargetName = "aws"
@@ -226,14 +226,6 @@ class AwsTarget:
     def prepare_connect(self, progress: Progress) -> None:
         """Do nothing: MSK Connect has its own workers."""
 
-    def builtin_plugin(self, name: str, progress: Progress) -> Path:  # noqa: ARG002 - there is one so far
-        """Build the canary, which is uploaded as a custom plugin."""
-        return _canary_plugin(progress)
-
-    def maven_artifact(self, coordinate: str, progress: Progress) -> Path:
-        """Fetch one jar of an exact version."""
-        return _maven_artifact(coordinate, progress)
-
     def connect_rest(self, session: AwsSession, connector_arn: str) -> ConnectRestEndpoint | None:  # noqa: ARG002
         """Return None: MSK Connect's workers have no interface that a customer could reach."""
         return None
@@ -244,18 +236,6 @@ class AwsTarget:
 
     def release(self) -> None:
         """Do nothing: the account stays."""
-
-
-def _canary_plugin(progress: Progress) -> Path:
-    from orchestrator.embedded.runtime.canary import ensure_canary_plugin
-
-    return ensure_canary_plugin(progress)
-
-
-def _maven_artifact(coordinate: str, progress: Progress) -> Path:
-    from orchestrator.embedded.runtime.jars import ensure_artifact
-
-    return ensure_artifact(coordinate, cache_home() / "plugins", progress)
 
 
 def embedded_zones(count: int) -> tuple[str, ...]:
