@@ -23,7 +23,7 @@ SPEC = """
 name: connected
 network: {zones: 1}
 brokers: {count: 1}
-topics: [{name: orders}, {name: secretive}]
+topics: [{name: orders}]
 connect:
   canary: true
   connectors:

@@ -21,8 +21,6 @@ from orchestrator.processes import wait_until
 from orchestrator.progress import SilentProgress
 from tests.embedded.connect.conftest import Connected
 
-SINK = "io.ephk.connect.CanarySinkConnector"
-
 
 def test_a_killed_worker_loses_nothing_and_comes_back(connected: Connected) -> None:
     sink, watch = connected.connector("canary-sink"), Watch(120)
@@ -130,15 +128,11 @@ def test_a_plugin_that_declares_nothing_is_found_by_scanning_and_runs(connected:
 
 
 def test_why_a_connector_does_not_run(connected: Connected) -> None:
-    """Four mistakes side by side, since each waits for a worker of its own."""
+    """Three mistakes side by side, since each waits for a worker of its own."""
     config = connected.connector("canary-sink").config
     operator = connected.environment.roles["operator"]
     mistakes: dict[str, tuple[dict[str, Any], str]] = {
         "role": ({"serviceExecutionRoleArn": operator}, "is not authorized to perform: sts:AssumeRole"),
-        "topic": (
-            {"connectorConfiguration": {**config, "topics": "secretive"}},
-            "TopicAuthorizationException: Not authorized to access topics: [secretive]",
-        ),
         "class": (
             {"connectorConfiguration": {**config, "connector.class": "io.ephk.connect.Nowhere"}},
             "Failed to find any class that implements Connector and which name matches io.ephk.connect.Nowhere",

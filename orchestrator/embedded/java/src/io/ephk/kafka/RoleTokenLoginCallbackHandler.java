@@ -18,6 +18,8 @@ import javax.security.auth.callback.UnsupportedCallbackException;
 import javax.security.auth.login.AppConfigurationEntry;
 import org.apache.kafka.common.security.auth.AuthenticateCallbackHandler;
 import org.apache.kafka.common.security.auth.SaslExtensionsCallback;
+import org.apache.kafka.common.security.authenticator.AbstractLogin;
+import org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule;
 import org.apache.kafka.common.security.oauthbearer.OAuthBearerToken;
 import org.apache.kafka.common.security.oauthbearer.OAuthBearerTokenCallback;
 
@@ -38,9 +40,16 @@ public final class RoleTokenLoginCallbackHandler implements AuthenticateCallback
     private String url;
     private Path authorization;
     private String region;
+    private AuthenticateCallbackHandler other;
 
     @Override
     public void configure(Map<String, ?> configs, String mechanism, List<AppConfigurationEntry> jaas) {
+        if (!OAuthBearerLoginModule.OAUTHBEARER_MECHANISM.equals(mechanism)) {
+            // A connector's own client may override the mechanism, and would not think of this class.
+            other = new AbstractLogin.DefaultLoginCallbackHandler();
+            other.configure(configs, mechanism, jaas);
+            return;
+        }
         Map<String, ?> options = jaas.get(0).getOptions();
         url = IamAuthority.required(options, URL_OPTION);
         authorization = Path.of(IamAuthority.required(options, AUTHORIZATION_FILE_OPTION));
@@ -49,6 +58,10 @@ public final class RoleTokenLoginCallbackHandler implements AuthenticateCallback
 
     @Override
     public void handle(Callback[] callbacks) throws IOException, UnsupportedCallbackException {
+        if (other != null) {
+            other.handle(callbacks);
+            return;
+        }
         for (Callback callback : callbacks) {
             if (callback instanceof OAuthBearerTokenCallback wanted) {
                 wanted.token(token());
@@ -79,7 +92,11 @@ public final class RoleTokenLoginCallbackHandler implements AuthenticateCallback
     }
 
     @Override
-    public void close() {}
+    public void close() {
+        if (other != null) {
+            other.close();
+        }
+    }
 
     private record Token(String value, Long startTimeMs, long lifetimeMs) implements OAuthBearerToken {
         @Override
