@@ -39,10 +39,12 @@ class Watch:
     def look(self, connector: Connector) -> None:
         """Look after one connector once."""
         self.ship(connector)
-        if connector.state is not ConnectorState.RUNNING or connector.workers is None:
+        if connector.state not in {ConnectorState.RUNNING, ConnectorState.PAUSED} or connector.workers is None:
             return
         if connector.workers.dead():
             self._heal(connector)
+            return
+        if connector.state is ConnectorState.PAUSED:
             return
         failure = lifecycle.failure_in(lifecycle.status_of(connector))
         if failure:

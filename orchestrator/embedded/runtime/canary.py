@@ -24,15 +24,19 @@ _SERVICES = {
 }
 
 
-def ensure_canary_plugin(progress: Progress) -> Path:
-    """Return the plugin's archive (ZIP, 9 MB), built when it is not in the cache.
+def ensure_canary_plugin(progress: Progress, directory: Path | None = None) -> Path:
+    """Return the plugin's archive (ZIP, 9 MB), built when it is not there.
 
     It is built reproducibly: the same sources and jars give the same bytes, so its digest names it.
+
+    Args:
+        progress: told what is fetched and built.
+        directory: where it is kept; None for the cache.
 
     Raises:
         EphkError: a jar differs from its lock, the network or the disk failed, or the compiler refused.
     """
-    jars_directory, plugins = cache_home() / "jars", cache_home() / "plugins"
+    jars_directory, plugins = cache_home() / "jars", directory or cache_home() / "plugins"
     lock, files = read_lock(CANARY_LOCK), sources(CANARY_SOURCES)
     parts = [*(artifact.sha256 for artifact in lock), *(sha256_of(file) for file in files)]
     archive = plugins / f"ephk-canary-{hashlib.sha256('|'.join(parts).encode()).hexdigest()[:16]}.zip"

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from orchestrator.embedded.gateway import actions
 from orchestrator.embedded.gateway.credentials import CredentialStore
 from orchestrator.embedded.gateway.http import HttpRequest
 from orchestrator.embedded.gateway.identities import Identities
+from orchestrator.embedded.gateway.models import identify
 from orchestrator.embedded.gateway.moto_state import MotoState
 from orchestrator.embedded.gateway.policy_gate import PolicyGate
 from orchestrator.embedded.gateway.service import AwsError
@@ -119,3 +121,31 @@ def test_a_role_that_is_taken_away_ends_the_credentials_with_the_reason(connect:
     answer = ask(connect, arn.rsplit("/", 1)[1], "credentials", connect.made[0].connector.authorization)
     assert answer.status == 403
     assert b"sts:AssumeRole" in answer.body
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "action", "resource"),
+    [
+        (
+            "POST",
+            "/v1/connectors",
+            {"connectorName": "c", "serviceExecutionRoleArn": "arn:aws:iam::1:role/r"},
+            "kafkaconnect:CreateConnector",
+            "*",
+        ),
+        (
+            "DELETE",
+            "/v1/connectors/arn%3Aaws%3Akafkaconnect%3Aus-east-1%3A1%3Aconnector%2Fc%2Fu-1",
+            None,
+            "kafkaconnect:DeleteConnector",
+            "arn:aws:kafkaconnect:us-east-1:1:connector/c/u-1",
+        ),
+    ],
+)
+def test_the_resource_of_a_request_is_what_it_acts_on(
+    method: str, path: str, body: Any, action: str, resource: str
+) -> None:
+    request = HttpRequest(method, path, body=json.dumps(body).encode() if body else b"")
+    target = identify(request, "kafkaconnect")
+    assert actions.action_of(target) == action
+    assert actions.resource_of(target, request, MotoState(ACCOUNT, REGION), REGION) == resource
