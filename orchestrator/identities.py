@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from contracts.credentials import Credentials
 from contracts.model import Watch
-from orchestrator.connection import Connection, Secrets
+from orchestrator.connection import Connection, ConnectLogin, Secrets
 from orchestrator.environment import Principal
 from orchestrator.files import private_dir, write_private
 from orchestrator.lease import Lease
@@ -39,7 +40,23 @@ def _connection(lease: Lease, principal: Principal, directory: Path, credentials
     if environment.cluster.ca_pem is not None:
         ca_file = directory.absolute() / "ca.pem"
         write_private(ca_file, environment.cluster.ca_pem)
-    return Connection(environment, principal, _secrets(principal, directory.absolute(), credentials), ca_file)
+    secrets = _secrets(principal, directory.absolute(), credentials)
+    return Connection(environment, principal, secrets, ca_file, _connect_login(lease, directory.absolute()))
+
+
+def _connect_login(lease: Lease, directory: Path) -> ConnectLogin | None:
+    """Return how the first connector's REST interface is used; None where there is none."""
+    connect = ready_environment(lease).connect
+    place = next((c.rest for c in connect.connectors if c.rest is not None), None) if connect else None
+    if place is None:
+        return None
+    text = session_of(lease).client("secretsmanager").get_secret_value(SecretId=place.secret_arn)["SecretString"]
+    document = json.loads(text)
+    ca_file = None
+    if place.ca_pem is not None:
+        ca_file = directory / "connect-ca.pem"
+        write_private(ca_file, place.ca_pem)
+    return ConnectLogin(document["username"], document["password"], ca_file)
 
 
 def _secrets(principal: Principal, directory: Path, credentials: Credentials) -> Secrets:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from contracts.connect_access import SOURCE_CLASS
-from orchestrator.environment import ConnectRestEndpoint
+from orchestrator.connect_rest import ConnectRest
 from tests.embedded.connect.conftest import Connected
 
 CONTRACTS = 15
@@ -139,8 +141,11 @@ def test_a_connector_that_is_paused_fails(connected: Connected, name: str, contr
         connected.settle(arn, "RUNNING")
 
 
-def test_the_rest_endpoint_is_printed_for_shells(connected: Connected) -> None:
-    dotenv = connected.world.must("env", "connected").out
-    rest = connected.connector("canary-sink").rest
-    assert isinstance(rest, ConnectRestEndpoint)
-    assert f"EPHK_CONNECT_URL={rest.urls[0]}" in dotenv
+def test_the_rest_interface_is_used_as_it_is_printed(connected: Connected) -> None:
+    values = connected.world.must("env", "connected", "--format", "json").json()["variables"]
+    ca_pem = Path(values["EPHK_CONNECT_CA_LOCATION"]).read_text()
+    client = ConnectRest(
+        values["EPHK_CONNECT_URL"], ca_pem, values["EPHK_CONNECT_USERNAME"], values["EPHK_CONNECT_PASSWORD"]
+    )
+    assert client.call("GET", "/connectors") == [connected.connector("canary-sink").full_name]
+    client.close()
