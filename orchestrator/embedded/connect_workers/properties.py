@@ -21,6 +21,9 @@ _QUICK = {
     "heartbeat.interval.ms": "1000",
     "rebalance.timeout.ms": "15000",
     "worker.sync.timeout.ms": "3000",
+    # A sink's partitions stay with a worker that was killed until its consumer's session ends: 45 s by default.
+    "consumer.session.timeout.ms": "10000",
+    "consumer.heartbeat.interval.ms": "1000",
     "offset.storage.partitions": "5",
     "status.storage.partitions": "3",
     "metric.reporters": "",

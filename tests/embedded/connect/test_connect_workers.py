@@ -8,6 +8,7 @@ import os
 import signal
 import uuid
 import zipfile
+from collections.abc import Iterator
 from typing import Any
 
 import psutil
@@ -58,7 +59,7 @@ def test_workers_keep_their_secrets_out_of_arguments_and_out_of_others_reach(con
 
 
 @pytest.fixture(scope="module")
-def bare_plugin(connected: Connected) -> str:
+def bare_plugin(connected: Connected) -> Iterator[str]:
     """The canary's own jar, without the file that declares its connectors: like any jar that somebody brings along."""
     bundle = zipfile.ZipFile(ensure_canary_plugin(SilentProgress()))
     jar = zipfile.ZipFile(io.BytesIO(bundle.read("ephk-canary/ephk-canary.jar")))
@@ -81,7 +82,8 @@ def bare_plugin(connected: Connected) -> str:
         lambda: connected.connect.describe_custom_plugin(customPluginArn=arn)["customPluginState"] == "ACTIVE",
         deadline_s=20,
     )
-    return arn
+    yield arn
+    connected.connect.delete_custom_plugin(customPluginArn=arn)
 
 
 def create(connected: Connected, like: str, **changes: Any) -> str:
