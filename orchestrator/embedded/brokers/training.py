@@ -85,7 +85,7 @@ def make_broker_archive(runtime: KafkaRuntime, archive: Path, step: StepHandle) 
         flags = tuple(flag.format(archive=output) for flag in TRAINING_FLAGS)
         trainee = replace(runtime, archives={}, training_flags=flags)
         with refusing_authority() as url:
-            cluster = BrokerCluster(_config(Path(scratch) / "cluster", url), trainee)
+            cluster = BrokerCluster(training_config(Path(scratch) / "cluster", url), trainee)
             try:
                 step.waiting("a broker that learns")
                 cluster.start()
@@ -100,7 +100,8 @@ def make_broker_archive(runtime: KafkaRuntime, archive: Path, step: StepHandle) 
         output.replace(archive)
 
 
-def _config(directory: Path, authority_url: str) -> BrokerClusterConfig:
+def training_config(directory: Path, authority_url: str) -> BrokerClusterConfig:
+    """Return one broker with every listener, on which whoever is authenticated may do everything."""
     from orchestrator.embedded.brokers.certificates import CertificateAuthority
 
     return BrokerClusterConfig(

@@ -14,7 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from orchestrator.embedded.brokers.cluster import BrokerCluster
-from orchestrator.embedded.connect_workers.training import training_brokers, training_user, training_workers
+from orchestrator.embedded.brokers.training import training_config
+from orchestrator.embedded.connect_workers.training import training_user, training_workers
 from orchestrator.embedded.connect_workers.workers import ConnectWorkers
 from orchestrator.embedded.runtime import KafkaRuntime
 from orchestrator.embedded.runtime.connect import ensure_connect_runtime
@@ -46,7 +47,7 @@ def measure(runtime: KafkaRuntime) -> Measurement:
         EphkError: the broker or the worker did not start.
     """
     with tempfile.TemporaryDirectory(dir=private_dir(state_home()), prefix="bench-") as scratch:
-        brokers = BrokerCluster(training_brokers(Path(scratch) / "cluster", _NO_AUTHORITY), runtime)
+        brokers = BrokerCluster(training_config(Path(scratch) / "cluster", _NO_AUTHORITY), runtime)
         try:
             brokers.start()
             password = training_user(brokers)

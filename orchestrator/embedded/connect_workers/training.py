@@ -8,13 +8,13 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from orchestrator.connect_rest import ConnectRest
 from orchestrator.embedded.brokers.cluster import BrokerCluster
-from orchestrator.embedded.brokers.config import BrokerClusterConfig
 from orchestrator.embedded.brokers.control import QUIET
-from orchestrator.embedded.brokers.training import refusing_authority
+from orchestrator.embedded.brokers.training import refusing_authority, training_config
 from orchestrator.embedded.connect_workers.config import WorkersConfig
 from orchestrator.embedded.connect_workers.workers import ConnectWorkers
 from orchestrator.embedded.runtime.model import TRAINING_FLAGS, KafkaRuntime
@@ -43,7 +43,7 @@ def make_connect_archive(runtime: KafkaRuntime, archive: Path, step: StepHandle)
         home, output = Path(scratch), Path(scratch) / "connect.aot"
         trainee = replace(runtime, archives={}, training_flags=tuple(f.format(archive=output) for f in TRAINING_FLAGS))
         with refusing_authority() as url:
-            brokers = BrokerCluster(training_brokers(home / "cluster", url), runtime)
+            brokers = BrokerCluster(training_config(home / "cluster", url), runtime)
             try:
                 step.waiting("a broker")
                 brokers.start()
@@ -64,24 +64,6 @@ def make_connect_archive(runtime: KafkaRuntime, archive: Path, step: StepHandle)
         output.replace(archive)
 
 
-def training_brokers(directory: Path, authority_url: str) -> BrokerClusterConfig:
-    """Return the one broker that a worker learns, or is measured, with."""
-    return BrokerClusterConfig(
-        cluster_uuid="training",
-        cluster_arn="arn:aws:kafka:us-east-1:123456789012:cluster/training/training",
-        region="us-east-1",
-        directory=directory,
-        brokers=1,
-        zones=("us-east-1a",),
-        scram=True,
-        iam=True,
-        client_ca_pem=None,
-        server_properties={"allow.everyone.if.no.acl.found": "true"},
-        authority_url=authority_url,
-        authority_token=secrets.token_hex(8),
-    )
-
-
 def training_user(brokers: BrokerCluster) -> str:
     """Make the worker's user and a topic; returns the user's password."""
     password = secrets.token_urlsafe(16)
@@ -96,7 +78,10 @@ def training_user(brokers: BrokerCluster) -> str:
         **QUIET,
     }
     admin = AdminClient(client)
-    admin.create_topics([NewTopic(_TOPIC, 1, 1)])[_TOPIC].result(20)
+    try:
+        admin.create_topics([NewTopic(_TOPIC, 1, 1)])[_TOPIC].result(20)
+    except KafkaException as error:
+        raise EphkError(f"the training broker refused a topic: {error.args[0].str()}") from error
     return password
 
 
