@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from orchestrator.environment import Environment
+from orchestrator.environment import Connector, Environment
+
+
+def _has_connectors(environment: Environment, wanted: Callable[[Connector], bool] = lambda _: True) -> bool:
+    connect = environment.connect
+    return connect is not None and any(wanted(connector) for connector in connect.connectors)
+
 
 _PRESENT: dict[str, tuple[Callable[[Environment], bool], str]] = {
     "listener.scram": (lambda e: "scram" in e.cluster.bootstrap, "the cluster has no SCRAM listener"),
@@ -40,6 +46,23 @@ _PRESENT: dict[str, tuple[Callable[[Environment], bool], str]] = {
     "writes": (
         lambda e: not e.read_only,
         "the environment is somebody else's, and nothing is written to it (`ephk adopt --allow-writes` permits it)",
+    ),
+    "connect": (_has_connectors, "the environment has no Kafka Connect"),
+    "connect.rest": (
+        lambda e: _has_connectors(e, lambda c: c.rest is not None),
+        "no connector has workers with a REST interface (MSK Connect's have none on AWS)",
+    ),
+    "connect.logs": (
+        lambda e: _has_connectors(e) and e.connect is not None and e.connect.log_group is not None,
+        "no connector delivers its workers' logs to a log group",
+    ),
+    "connect.canary.sink": (
+        lambda e: _has_connectors(e, lambda c: c.connector_class.endswith(".CanarySinkConnector")),
+        "the environment has no canary sink (connect.canary)",
+    ),
+    "connect.canary.source": (
+        lambda e: _has_connectors(e, lambda c: c.connector_class.endswith(".CanarySourceConnector")),
+        "the environment has no canary source (connect.canary)",
     ),
     "tags": (lambda e: bool(e.tags), "the environment declares no tags"),
 }

@@ -49,6 +49,10 @@ MODULES = (
     "contracts.resilience.moves",
     "contracts.resilience.offsets",
     "contracts.tags",
+    "contracts.connect_rest",
+    "contracts.connect",
+    "contracts.connect_denials",
+    "contracts.connect_canary",
 )
 #: The entry-point group by which an installed package brings contracts of its own.
 GROUP = "ephemeral_kafka.contracts"

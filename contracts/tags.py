@@ -68,7 +68,8 @@ def complete(access: Access, watch: Watch) -> Outcome:
     for name, question in QUESTIONS.items():
         watch.waiting(f"the inventory of {name}")
         try:
-            found += question(access)
+            with access.topic_lock("resources of probes"):  # what a probe makes for a moment is not the environment's
+                found += question(access)
         except Exception as error:  # noqa: BLE001 - one service's refusal must not hide what the others say
             unanswered[name] = explain(error).cause
     outcome = judge_tags(distinct(found), access.environment.tags)

@@ -41,17 +41,37 @@ class Secrets:
 
 
 @dataclass(frozen=True)
+class ConnectLogin:
+    """How the REST interface behind `Environment.connect_url` is used. Its repr shows nothing.
+
+    Attributes:
+        username: its user.
+        password: the user's password.
+        ca_file: the CA of its certificate; None means the system's trust store.
+    """
+
+    username: str
+    password: str
+    ca_file: Path | None
+
+    def __repr__(self) -> str:
+        return "ConnectLogin(...)"
+
+
+@dataclass(frozen=True)
 class Connection:
     """One principal's way into one environment.
 
     Args:
         ca_file: the CA that signs the brokers' certificates; None means the system's trust store.
+        connect: how Kafka Connect's REST interface is used, where there is one.
     """
 
     environment: Environment
     principal: Principal
     secrets: Secrets
     ca_file: Path | None
+    connect: ConnectLogin | None = None
 
     @property
     def bootstrap(self) -> str:
@@ -149,6 +169,9 @@ class Connection:
             "AWS_CA_BUNDLE": environment.cloud.ca_bundle,
             "EPHK_CONNECT_URL": environment.connect_url,
             **(self._aws_variables() if self.principal.auth == "iam" else {}),
+            "EPHK_CONNECT_USERNAME": self.connect.username if self.connect else None,
+            "EPHK_CONNECT_PASSWORD": self.connect.password if self.connect else None,
+            "EPHK_CONNECT_CA_LOCATION": str(self.connect.ca_file) if self.connect and self.connect.ca_file else None,
         }
         return {name: value for name, value in values.items() if value is not None}
 

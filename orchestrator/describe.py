@@ -11,7 +11,14 @@ from orchestrator.environment import Bucket, Cluster, Environment, Listener, Net
 from orchestrator.lease import Lease
 from orchestrator.spec import EnvironmentSpec
 from orchestrator.target import Target
-from stacks.inputs import BrokerInputs, PrincipalInputs, StackInputs
+from stacks.inputs import (
+    BrokerInputs,
+    ConnectInputs,
+    ConnectorInputs,
+    PluginInputs,
+    PrincipalInputs,
+    StackInputs,
+)
 
 #: Bytes of randomness in a SCRAM password.
 _PASSWORD_BYTES = 24
@@ -22,6 +29,8 @@ _BOOTSTRAP_MEMBERS: dict[Listener, str] = {
     "iam": "BootstrapBrokerStringSaslIam",
     "mtls": "BootstrapBrokerStringTls",
 }
+
+_CONNECTOR_FIELDS = {"name", "plugin", "config", "tasks", "workers", "consumes", "produces", "bucket_prefix"}
 
 
 def describe_environment(
@@ -57,8 +66,21 @@ def describe_environment(
             "roles": roles,
             "boundary_arn": outputs.get("boundary_arn"),
             "log_group": outputs.get("log_group"),
+            **_connect(lease, spec, outputs, session, target),
         }
     )
+
+
+def _connect(
+    lease: Lease, spec: EnvironmentSpec, outputs: Mapping[str, Any], session: AwsSession, target: Target
+) -> dict[str, Any]:
+    if spec.connect is None or not outputs.get("connect"):
+        return {}
+    from orchestrator import connect_readback
+
+    described = connect_readback.describe(spec.connect, f"ephk-{lease.id}", outputs["connect"], session, target)
+    urls = [url for connector in described.connectors if connector.rest for url in connector.rest.urls]
+    return {"connect": described, "connect_url": urls[0] if urls else None}
 
 
 def describe_cluster(arn: str, spec: EnvironmentSpec, session: AwsSession, target: Target) -> Cluster:
@@ -130,10 +152,20 @@ def stack_inputs(
     spec: EnvironmentSpec,
     session: AwsSession,
     zones: tuple[str, ...],
+    plugins: tuple[PluginInputs, ...] = (),
     *,
     boundary_arn: str | None = None,
 ) -> StackInputs:
-    """Return what the Pulumi program is told, with a fresh random password for each SCRAM principal."""
+    """Return what the Pulumi program is told, with a fresh random password for each SCRAM principal.
+
+    Args:
+        lease: whose environment.
+        spec: as asked for.
+        session: names region and account.
+        zones: availability zones.
+        plugins: what `connect_plugins.prepare` returned for the spec.
+        boundary_arn: the account's permissions boundary; None makes one of the environment's own.
+    """
     return StackInputs(
         lease_id=lease.id,
         name=lease.name,
@@ -162,4 +194,17 @@ def stack_inputs(
         scram="scram" in spec.auth,
         mtls="mtls" in spec.auth,
         boundary_arn=boundary_arn,
+        connect=_connect_inputs(spec, plugins),
+    )
+
+
+def _connect_inputs(spec: EnvironmentSpec, plugins: tuple[PluginInputs, ...]) -> ConnectInputs | None:
+    if spec.connect is None:
+        return None
+    return ConnectInputs(
+        plugins=plugins,
+        connectors=tuple(
+            ConnectorInputs(**connector.model_dump(include=_CONNECTOR_FIELDS)) for connector in spec.connect.connectors
+        ),
+        worker_properties=spec.connect.worker_config,
     )

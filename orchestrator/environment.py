@@ -126,6 +126,62 @@ class Bucket(_Frozen):
     kms_key_arn: str
 
 
+class ConnectRestEndpoint(_Frozen):
+    """The REST interface of a connector's workers; AWS's MSK Connect has none.
+
+    Attributes:
+        urls: one for each worker.
+        ca_pem: the CA of their certificates; None means the system's trust store.
+        secret_arn: the Secrets Manager secret with `{"username", "password"}`.
+    """
+
+    urls: tuple[str, ...]
+    ca_pem: str | None
+    secret_arn: str
+
+
+class Connector(_Frozen):
+    """A connector as declared, and where it is.
+
+    Attributes:
+        name: as the spec calls it.
+        arn: the connector's ARN.
+        full_name: its name in the account, which is also its name for Kafka Connect.
+        connector_class: its class.
+        plugin: the plugin that has the class.
+        role_arn: the service execution role.
+        config: its configuration as declared; a placeholder is filled in.
+        tasks: how many tasks at most.
+        workers: how many workers.
+        consumes: topics that the role may read.
+        produces: topics that the role may write.
+        bucket_prefix: where in the bucket the role may write; None means nowhere.
+        rest: the workers' REST interface, where there is one.
+    """
+
+    name: str
+    arn: str
+    full_name: str
+    connector_class: str
+    plugin: str
+    role_arn: str
+    config: dict[str, str]
+    tasks: int
+    workers: int
+    consumes: tuple[str, ...] = ()
+    produces: tuple[str, ...] = ()
+    bucket_prefix: str | None = None
+    rest: ConnectRestEndpoint | None = None
+
+
+class KafkaConnect(_Frozen):
+    """Kafka Connect of the environment."""
+
+    connectors: tuple[Connector, ...]
+    log_group: str | None = None
+    security_group_id: str | None = None
+
+
 class Environment(_Frozen):
     """Everything a contract may look at.
 
@@ -140,6 +196,8 @@ class Environment(_Frozen):
         roles: IAM role ARNs by purpose (`operator`, `connector`, `worker`, `ci`); an IAM principal names its own.
         boundary_arn: the permissions boundary that every role must carry.
         state_bucket: the bucket that holds the provisioning state; None when it is in files of this machine.
+        connect_url: the REST interface of the first connector's first worker, where there is one.
+        connect: Kafka Connect, None without it.
     """
 
     lease_id: str
@@ -160,6 +218,7 @@ class Environment(_Frozen):
     log_group: str | None = None
     connect_url: str | None = None
     read_only: bool = False
+    connect: KafkaConnect | None = None
     tags: dict[str, str] = Field(default_factory=dict)
 
     @property

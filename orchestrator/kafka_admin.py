@@ -72,7 +72,8 @@ class KafkaAdmin:
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         self._errors: list[str] = []
-        self._client = AdminClient({**config, "error_cb": self._remember})
+        # What it meets comes through the callback; its own lines would go on while the brokers are taken down.
+        self._client = AdminClient({**config, "error_cb": self._remember, "log_level": 0})
         self._client.poll(0)  # an OAUTHBEARER token is fetched by the callback, which needs a poll
 
     def _remember(self, error: KafkaError) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import psutil
 
 from contracts.model import Result
-from orchestrator import describe, provenance
+from orchestrator import connect_plugins, describe, provenance
 from orchestrator.aws import AwsSession
 from orchestrator.cost.guard import Costing, guard
 from orchestrator.environment import Environment
@@ -38,6 +38,7 @@ if TYPE_CHECKING:  # Pulumi's SDK and the probes are loaded where they are used:
     from contracts.selection import Selection
     from orchestrator.engine.events import Done
     from orchestrator.engine.stack import EnvironmentStack
+    from stacks.inputs import PluginInputs
 
 ProviderName = Literal["embedded", "official"]
 
@@ -83,13 +84,14 @@ class Lifecycle:
             self.progress.note(costing.note)
         target = target_named(request.target, provider=request.provider)
         target.prepare(self.progress, request.spec.region)
+        plugins = connect_plugins.prepare(request.spec.connect, target, self.progress)
         lease = self._new_lease(request, policy, costing)
         with handed_over_on_interrupt(self.ledger, lease, self.progress):
             self.ledger.create(lease)
             ensure_reaper()  # from here on something else than this process ends what this process begins
             self.progress.note(f"lease {lease.id} for {lease.name}: take it down with 'ephk down {lease.name}'")
             try:
-                return self._provision(lease, request, target)
+                return self._provision(lease, request, target, plugins)
             except Exception as error:
                 self._remove_failed(lease, error)
                 raise
@@ -120,7 +122,7 @@ class Lifecycle:
             holder={"pid": own.pid, "create_time": own.create_time, "host": platform.node()},
         )
 
-    def _provision(self, lease: Lease, request: UpRequest, target: Target) -> Lease:
+    def _provision(self, lease: Lease, request: UpRequest, target: Target, plugins: tuple[PluginInputs, ...]) -> Lease:
         spec = request.spec
         lease = self.ledger.update(lease.moved_to(LeaseState.PROVISIONING))
         stack = stack_of(lease)
@@ -129,7 +131,7 @@ class Lifecycle:
         from orchestrator.readback import read_back
 
         zones = target.zones(session, spec.network.zones)
-        inputs = describe.stack_inputs(lease, spec, session, zones, boundary_arn=target.boundary_arn())
+        inputs = describe.stack_inputs(lease, spec, session, zones, plugins, boundary_arn=target.boundary_arn())
         with OperatorAdmin(lease, spec, session, target) as operator:
             applied: list[Done] = []
 

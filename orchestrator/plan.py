@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from orchestrator import describe, provenance
+from orchestrator import connect_plugins, describe, provenance
 from orchestrator.engine.events import Done
 from orchestrator.engine.stack import EnvironmentStack
 from orchestrator.errors import UsageError
@@ -13,7 +13,7 @@ from orchestrator.lease import new_lease
 from orchestrator.lifecycle import ProviderName
 from orchestrator.progress import Progress
 from orchestrator.spec import EnvironmentSpec
-from orchestrator.target import EMBEDDED_REGION, TargetName, embedded_zones, preview_session
+from orchestrator.target import EMBEDDED_REGION, TargetName, embedded_zones, preview_session, target_named
 
 
 def plan(spec: EnvironmentSpec, target: TargetName, provider: ProviderName, progress: Progress) -> list[Done]:
@@ -37,7 +37,8 @@ def plan(spec: EnvironmentSpec, target: TargetName, provider: ProviderName, prog
         provider=provider,
     )
     session = preview_session()
-    inputs = describe.stack_inputs(lease, spec, session, embedded_zones(spec.network.zones))
+    plugins = connect_plugins.prepare(spec.connect, target_named(target), progress)
+    inputs = describe.stack_inputs(lease, spec, session, embedded_zones(spec.network.zones), plugins)
     with tempfile.TemporaryDirectory(prefix="ephk-plan-") as directory:
         stack = EnvironmentStack(Path(directory), lease.id, provider=provider)
         environment = {"AWS_REGION": session.cloud.region}

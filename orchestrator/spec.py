@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
+from orchestrator.connect_spec import CANARY_NUMBERS, CANARY_TOPIC, ConnectorSpec, ConnectSpec, PluginSpec
 from orchestrator.environment import Grant, Mechanism
 from orchestrator.errors import UsageError
 from orchestrator.spec_contracts import CommandSpec, ContractSpec, TopicExpectation, contract_problems
@@ -184,6 +185,16 @@ class EnvironmentSpec(_Strict):
     bucket: BucketSpec = BucketSpec()
     contracts: tuple[ContractSpec, ...] = ()
     scorecard: ScorecardSpec = ScorecardSpec()
+    connect: ConnectSpec | None = None
+
+    @model_validator(mode="after")
+    def _topics_of_the_canary(self) -> EnvironmentSpec:
+        """Declare the canary's own topics with it."""
+        if self.connect is not None and self.connect.canary:
+            missing = {CANARY_TOPIC, CANARY_NUMBERS} - {topic.name for topic in self.topics}
+            own = tuple(TopicSpec(name=name, partitions=2) for name in sorted(missing))
+            object.__setattr__(self, "topics", (*self.topics, *own))  # the model is frozen for everybody else
+        return self
 
     @model_validator(mode="after")
     def _two_principals_unless_told(self) -> EnvironmentSpec:
@@ -191,7 +202,7 @@ class EnvironmentSpec(_Strict):
         if "principals" in self.model_fields_set or not self.topics:
             return self
         auth = "scram" if "scram" in self.auth else self.auth[0]
-        names = [topic.name for topic in self.topics]
+        names = [topic.name for topic in self.topics if topic.name not in {CANARY_TOPIC, CANARY_NUMBERS}]
         produce = tuple(GrantSpec(topic=name, allow=("produce",)) for name in names)
         consume = tuple(GrantSpec(topic=name, allow=("consume",), group="consumer") for name in names)
         principals = (
@@ -234,6 +245,8 @@ class EnvironmentSpec(_Strict):
                     )
                 )
         found += contract_problems(self.contracts, {principal.name for principal in self.principals})
+        if self.connect is not None:
+            found += self.connect.problems(topic.name for topic in self.topics)
         return found + self._grant_problems()
 
     def _grant_problems(self) -> list[Problem]:
@@ -332,6 +345,9 @@ def _fields_at(path: tuple[str | int, ...]) -> str:
         "scorecard": ScorecardSpec,
         "blocking": BlockingRisk,
         "waivers": Waiver,
+        "connect": ConnectSpec,
+        "plugins": PluginSpec,
+        "connectors": ConnectorSpec,
     }
     names = [part for part in path if isinstance(part, str) and part in models]
     model = models[names[-1]] if names else EnvironmentSpec

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import urllib.request
 from pathlib import Path
@@ -11,7 +12,7 @@ from orchestrator.aws import AwsSession, Credentials
 from orchestrator.aws_target import AwsTarget, ProviderName
 from orchestrator.embedded import cloud as embedded_cloud
 from orchestrator.embedded.cloud import CloudInfo
-from orchestrator.environment import CloudEndpoint
+from orchestrator.environment import CloudEndpoint, ConnectRestEndpoint
 from orchestrator.errors import EphkError, UsageError
 from orchestrator.lease import Lease
 from orchestrator.paths import cache_home
@@ -70,6 +71,17 @@ class Target(Protocol):
 
     def state_backend(self, lease_id: str) -> StateBackend | None:
         """Return where the lease's stack keeps its state; None is a file in the lease's directory."""
+
+    def prepare_connect(self, progress: Progress) -> None:
+        """Install what Kafka Connect needs."""
+        ...
+
+    def plugin_archive(self, coordinate: str | None, progress: Progress) -> Path:
+        """Return a plugin's archive: a jar from a Maven repository, or the canary when `coordinate` is None."""
+        ...
+
+    def connect_rest(self, session: AwsSession, connector_arn: str) -> ConnectRestEndpoint | None:
+        """Return the REST interface of a connector's workers, or None where there is none."""
         ...
 
     def end_leftovers(self, lease_directory: Path) -> int:
@@ -81,7 +93,21 @@ class Target(Protocol):
         ...
 
 
-class EmbeddedTarget:
+class _PluginArchives:
+    """Plugins are fetched and built on this machine, wherever they are uploaded to."""
+
+    def plugin_archive(self, coordinate: str | None, progress: Progress) -> Path:
+        """Fetch a jar of an exact version, or build the canary; quick when it is cached."""
+        if coordinate is None:
+            from orchestrator.embedded.runtime.canary import ensure_canary_plugin
+
+            return ensure_canary_plugin(progress)
+        from orchestrator.embedded.runtime.jars import ensure_artifact
+
+        return ensure_artifact(coordinate, cache_home() / "plugins", progress)
+
+
+class EmbeddedTarget(_PluginArchives):
     """AWS on this machine: the embedded cloud and its real brokers."""
 
     name: TargetName = "embedded"
@@ -155,6 +181,20 @@ class EmbeddedTarget:
         """Return None: the state ends with the lease's directory."""
         return None
 
+    def prepare_connect(self, progress: Progress) -> None:
+        """Make the workers' class-data archive; quick when it is cached."""
+        from orchestrator.embedded.runtime.connect import ensure_connect_runtime
+
+        ensure_connect_runtime(progress)
+
+    def connect_rest(self, session: AwsSession, connector_arn: str) -> ConnectRestEndpoint | None:
+        """Ask the gateway: MSK Connect's API has no such call, since its workers have no open interface."""
+        uuid = connector_arn.rsplit("/", 1)[-1]
+        url = f"{session.cloud.http_endpoint_url}/_ephk/connectors/{uuid}/rest"
+        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - our own loopback endpoint
+            document = json.load(answer)
+        return ConnectRestEndpoint.model_validate({key: document[key] for key in ConnectRestEndpoint.model_fields})
+
     def end_leftovers(self, lease_directory: Path) -> int:
         """End brokers that outlived a killed cloud."""
         from orchestrator.embedded.brokers import BrokerCluster
@@ -166,6 +206,17 @@ class EmbeddedTarget:
         embedded_cloud.stop_if_idle()
 
 
+class _AwsAccount(_PluginArchives, AwsTarget):
+    """A real AWS account, with plugins that are fetched and built here before they are uploaded."""
+
+    def prepare_connect(self, progress: Progress) -> None:
+        """Do nothing: MSK Connect has its own workers."""
+
+    def connect_rest(self, session: AwsSession, connector_arn: str) -> ConnectRestEndpoint | None:  # noqa: ARG002
+        """Return None: MSK Connect's workers have no interface that a customer could reach."""
+        return None
+
+
 def embedded_zones(count: int) -> tuple[str, ...]:
     """Return the names of the embedded region's first zones; a test compares them with what its EC2 says."""
     return tuple(f"{EMBEDDED_REGION}{letter}" for letter in "abcdef"[:count])
@@ -173,13 +224,13 @@ def embedded_zones(count: int) -> tuple[str, ...]:
 
 def target_named(name: str, *, provider: ProviderName = "official") -> Target:
     """Return the target called `name`; `provider` is the plugin that will run there, which AWS checks."""
-    return AwsTarget(provider=provider) if name == "aws" else EmbeddedTarget()
+    return _AwsAccount(provider=provider) if name == "aws" else EmbeddedTarget()
 
 
 def target_of(lease: Lease) -> Target:
     """Return the target that a lease lives on; on AWS in the region that its spec names."""
     if lease.target == "aws":
-        return AwsTarget(lease.spec.get("region"), lease.provider)
+        return _AwsAccount(lease.spec.get("region"), lease.provider)
     return EmbeddedTarget()
 
 

@@ -12,6 +12,7 @@ import pulumi
 
 from stacks.authority import Authority
 from stacks.bucket import Bucket, bucket_arn
+from stacks.connect import Connect
 from stacks.credentials import Credentials
 from stacks.identity import Identity
 from stacks.inputs import StackInputs
@@ -27,6 +28,7 @@ _CLASSES = {
     "iam": "Role",
     "kms": "Key",
     "msk": "Cluster",
+    "mskconnect": "Connector",
     "s3": "Bucket",
     "secretsmanager": "Secret",
     "vpc": "SecurityGroupIngressRule",
@@ -45,7 +47,8 @@ def deploy(inputs: StackInputs) -> None:
     Exports: `vpc_id`, `subnet_ids`, `route_table_ids`, `s3_endpoint_id`, `broker_security_group_id`,
     `client_security_group_id`, `bucket_name`, `kms_key_arn`, `cluster_arn`, `cluster_name`, `log_group`, `role_arns`
     (`operator`, `connector`), `principal_role_arns` (by IAM principal), `boundary_arn`, `secret_arns` (by
-    SCRAM principal), `certificate_authority_arn` (null without mTLS). None of them is secret.
+    SCRAM principal), `certificate_authority_arn` (null without mTLS), `connect` (`log_group`, `security_group_id`,
+    and by connector `connector_arns` and `role_arns`; null without Connect). None of them is secret.
     """
     keys = Keys(inputs)
     authority = Authority(inputs) if inputs.mtls else None
@@ -61,6 +64,18 @@ def deploy(inputs: StackInputs) -> None:
     )
     bucket = Bucket(inputs, keys.key.arn)
     identity = Identity(inputs, keys.key.arn)
+
+    connect = None
+    if inputs.connect is not None:
+        connect = Connect(
+            inputs,
+            inputs.connect,
+            network=network,
+            kafka=kafka,
+            bucket=bucket,
+            identity=identity,
+            key_arn=keys.key.arn,
+        )
 
     pulumi.export("vpc_id", network.vpc.id)
     pulumi.export("subnet_ids", [subnet.id for subnet in network.subnets])
@@ -79,3 +94,4 @@ def deploy(inputs: StackInputs) -> None:
     pulumi.export("boundary_arn", identity.boundary_arn)
     pulumi.export("secret_arns", {name: secret.arn for name, secret in credentials.secrets.items()})
     pulumi.export("certificate_authority_arn", authority.authority.arn if authority else None)
+    pulumi.export("connect", connect.exports() if connect else None)

@@ -79,9 +79,20 @@ class Identity(pulumi.ComponentResource):
         via = f"{service}.{self._inputs.region}.amazonaws.com"
         return allow("Key", actions, [key_arn], condition={"StringEquals": {"kms:ViaService": via}})
 
+    def service_role(
+        self, purpose: str, description: str, statements: list[Statement], service: str
+    ) -> tuple[iam.Role, iam.RolePolicy]:
+        """Make a role under the boundary that a service assumes, and the account's own identities may rehearse with."""
+        return self._role_with_policy(purpose, description, statements, service=service)
+
     def _role(
         self, purpose: str, description: str, statements: list[Statement], *, service: str | None = None
     ) -> iam.Role:
+        return self._role_with_policy(purpose, description, statements, service=service)[0]
+
+    def _role_with_policy(
+        self, purpose: str, description: str, statements: list[Statement], *, service: str | None = None
+    ) -> tuple[iam.Role, iam.RolePolicy]:
         name = f"{self._inputs.prefix}-{purpose}"
         role = iam.Role(
             purpose,
@@ -93,8 +104,8 @@ class Identity(pulumi.ComponentResource):
             tags=tagged(self._inputs, name),
             opts=self._own,
         )
-        iam.RolePolicy(purpose, role=role.name, name=purpose, policy=document(*statements), opts=self._own)
-        return role
+        policy = iam.RolePolicy(purpose, role=role.name, name=purpose, policy=document(*statements), opts=self._own)
+        return role, policy
 
     def _trust(self, service: str | None) -> list[Statement]:
         """Return who may assume a role: the account's own identities, and a service acting for this account."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from orchestrator.environment import Grant, Mechanism
 
@@ -49,6 +50,56 @@ class PrincipalInputs:
 
 
 @dataclass(frozen=True)
+class PluginInputs:
+    """A plugin for Kafka Connect, as an archive of this machine or of a bucket.
+
+    Attributes:
+        name: what connectors call it.
+        content_type: `ZIP` or `JAR`.
+        archive: the file that is uploaded; None for one that is in a bucket already.
+        sha256: the file's digest, part of the object's name.
+        bucket: the bucket that has it already.
+        key: its key there.
+    """
+
+    name: str
+    content_type: str
+    archive: Path | None = None
+    sha256: str = ""
+    bucket: str | None = None
+    key: str | None = None
+
+
+@dataclass(frozen=True)
+class ConnectorInputs:
+    """One connector; see `orchestrator.connect_spec.ConnectorSpec`."""
+
+    name: str
+    plugin: str
+    config: Mapping[str, str]
+    tasks: int = 1
+    workers: int = 1
+    consumes: tuple[str, ...] = ()
+    produces: tuple[str, ...] = ()
+    bucket_prefix: str | None = None
+
+
+@dataclass(frozen=True)
+class ConnectInputs:
+    """Kafka Connect of the environment.
+
+    Attributes:
+        plugins: every plugin that a connector names.
+        connectors: the connectors.
+        worker_properties: on top of the worker configuration's defaults.
+    """
+
+    plugins: tuple[PluginInputs, ...]
+    connectors: tuple[ConnectorInputs, ...]
+    worker_properties: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class StackInputs:
     """One environment.
 
@@ -67,6 +118,7 @@ class StackInputs:
         iam: whether it has the IAM listener; it always has, since MSK has no super user who could create the first ACL.
         mtls: whether it has the mTLS listener, for certificates of an authority of the environment's own.
         boundary_arn: the account's permissions boundary for every role; None makes one of the environment's own.
+        connect: Kafka Connect, None without it.
     """
 
     lease_id: str
@@ -83,6 +135,7 @@ class StackInputs:
     iam: bool = True
     mtls: bool = True
     boundary_arn: str | None = None
+    connect: ConnectInputs | None = None
 
     def __post_init__(self) -> None:
         if not self.iam:

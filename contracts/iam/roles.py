@@ -45,11 +45,15 @@ class Role:
 
 
 def roles_of(environment: Environment) -> tuple[Role, ...]:
-    """Return the environment's roles: those with a purpose first, then one for each IAM principal."""
+    """Return the environment's roles: those with a purpose first, then IAM principals' and connectors'."""
     found = [Role(purpose, arn, purpose) for purpose, arn in environment.roles.items()]
     known = {role.arn for role in found}
     for principal in environment.principals:
         if principal.role_arn is not None and principal.role_arn not in known:
             known.add(principal.role_arn)
             found.append(Role(f"client-{principal.name}", principal.role_arn, "client", principal))
+    for connector in environment.connect.connectors if environment.connect else ():
+        if connector.role_arn not in known:
+            known.add(connector.role_arn)
+            found.append(Role(f"connector-{connector.name}", connector.role_arn, "worker"))
     return tuple(found)

@@ -90,6 +90,9 @@ def print_connection(lease: Lease) -> None:
         click.echo(f"  principal {principal.name} ({principal.auth}): {grants}")
     if environment.bucket:
         click.echo(f"  bucket {environment.bucket.name}")
+    for connector in environment.connect.connectors if environment.connect else ():
+        where = f" at {connector.rest.urls[0]}" if connector.rest else ""
+        click.echo(f"  connector {connector.name} ({connector.connector_class.rsplit('.', 1)[-1]}){where}")
     click.echo("\nnext:")
     click.echo(f"  ephk verify {lease.name}")
     for principal in environment.principals[:1]:

@@ -68,7 +68,7 @@ def billed(spec: EnvironmentSpec, ttl: timedelta, usage: Usage) -> list[Billed]:
             "written and stored, which nobody knows beforehand",
             next_step="Use a standard broker type (kafka.*), or see the Amazon MSK pricing page.",
         )
-    return [*_brokers(spec, ttl, usage), *_identities(spec, usage), *_storage(usage)]
+    return [*_brokers(spec, ttl, usage), *_connect(spec), *_identities(spec, usage), *_storage(usage)]
 
 
 def _brokers(spec: EnvironmentSpec, ttl: timedelta, usage: Usage) -> list[Billed]:
@@ -97,6 +97,12 @@ def _brokers(spec: EnvironmentSpec, ttl: timedelta, usage: Usage) -> list[Billed
         Billed("broker logs", "storage", skus.LOG_STORAGE, kept),
         Billed("cross-zone transfer", "clients to brokers, both directions", skus.ZONE_TRANSFER, crossing),
     ]
+
+
+def _connect(spec: EnvironmentSpec) -> list[Billed]:
+    """One MCU for each worker (`stacks.connect`); MSK Connect bills them by the hour."""
+    units = sum(connector.workers for connector in spec.connect.connectors) if spec.connect else 0
+    return [Billed("connect workers", f"{units} MCU", skus.CONNECT_CAPACITY, Span(units, units))] if units else []
 
 
 def _identities(spec: EnvironmentSpec, usage: Usage) -> list[Billed]:

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from orchestrator import tags
 from orchestrator.embedded.gateway.moto_state import MotoState
@@ -25,6 +25,18 @@ def _kafka_runtime() -> KafkaRuntime:
     return ensure_kafka_runtime(ConsoleProgress())
 
 
+def _connect_runtime() -> KafkaRuntime:
+    """Return the Kafka runtime with the Connect workers' archive, made ready if it is not."""
+    from orchestrator.embedded.runtime.connect import ensure_connect_runtime
+    from orchestrator.progress import ConsoleProgress
+
+    return ensure_connect_runtime(ConsoleProgress())
+
+
+def _alone(service: str) -> Any:
+    raise KeyError(service)
+
+
 @dataclass(frozen=True)
 class CloudContext:
     """Handed to every service backend when the cloud starts.
@@ -39,6 +51,10 @@ class CloudContext:
         scenario: latencies and faults.
         moto: the services that moto keeps.
         runtime: returns the Kafka runtime; slow the first time on a machine, its progress goes to the cloud's log.
+        connect_runtime: the same with what Connect workers need.
+        endpoint: the HTTPS endpoint of every service.
+        ca_bundle: the file with the endpoint's CA.
+        peer: returns another service's backend, as one service of AWS asks another; raises KeyError.
     """
 
     region: str
@@ -50,10 +66,19 @@ class CloudContext:
     scenario: Scenario = field(default_factory=Scenario)
     moto: MotoState = field(default_factory=lambda: MotoState("123456789012", "us-east-1"))
     runtime: Callable[[], KafkaRuntime] = _kafka_runtime
+    connect_runtime: Callable[[], KafkaRuntime] = _connect_runtime
+    endpoint: str = ""
+    ca_bundle: Path = Path()
+    peer: Callable[[str], Any] = _alone
 
-    def cluster_directory(self, cluster_uuid: str, cluster_tags: Mapping[str, str]) -> Path:
-        """Return where a cluster's data lives: with its lease when it has one that exists, else with the cloud."""
-        lease_id = cluster_tags.get(tags.LEASE, "")
+    def cluster_directory(self, cluster_uuid: str, resource_tags: Mapping[str, str]) -> Path:
+        """Return where processes of a resource live: with its lease when it has one that exists, else with the cloud.
+
+        Args:
+            cluster_uuid: names a cluster of brokers or of Connect workers.
+            resource_tags: the tags of the AWS resource that they are.
+        """
+        lease_id = resource_tags.get(tags.LEASE, "")
         if lease_id and "/" not in lease_id and lease_id not in {".", ".."}:
             home = lease_dir(lease_id)
             if home.is_dir():

@@ -98,6 +98,8 @@ class Cloud:
             authority_token=secrets.token_urlsafe(32),
             scenario=rehearsal,
             moto=moto,
+            endpoint=f"https://127.0.0.1:{self.servers.port}",
+            ca_bundle=self.ca_bundle,
         )
         write_private(self.directory / cloud_files.INVENTORY_TOKEN, context.inventory_token)
         self.gateway = Gateway(context, self.store)

@@ -243,6 +243,18 @@ def _authorities(session: AwsSession, scope: Scope) -> Iterator[Found]:
             )
 
 
+def _connect(operation: str, key: str, arn_key: str, name_key: str, kind: str) -> Question:
+    """Return a question for a type of MSK Connect, recognised by the lease's id in its name."""
+
+    def ask(session: AwsSession, scope: Scope) -> Iterator[Found]:
+        for item in _pages(session, "kafkaconnect", operation, key):
+            lease = scope.of_name(item[name_key])
+            if lease:
+                yield Found(f"kafkaconnect:{kind}", str(item[arn_key]), f"kafkaconnect:{operation}", lease=lease)
+
+    return ask
+
+
 #: Every question of an inventory, by name.
 QUESTIONS: dict[str, Question] = {
     "tagging": _tagged,
@@ -265,6 +277,11 @@ QUESTIONS: dict[str, Question] = {
     "kms aliases": _named("kms", "list_aliases", "Aliases", "AliasName", "alias"),
     "log groups": _named("logs", "describe_log_groups", "logGroups", "logGroupName", "log-group"),
     "certificate authorities": _authorities,
+    "connectors": _connect("list_connectors", "connectors", "connectorArn", "connectorName", "connector"),
+    "connect plugins": _connect("list_custom_plugins", "customPlugins", "customPluginArn", "name", "custom-plugin"),
+    "connect worker configurations": _connect(
+        "list_worker_configurations", "workerConfigurations", "workerConfigurationArn", "name", "worker-configuration"
+    ),
 }
 
 __all__ = ["QUESTIONS", "Found", "Inventory", "Question", "Scope", "Sweep", "sweep", "take_inventory"]

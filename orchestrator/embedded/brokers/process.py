@@ -1,10 +1,10 @@
-"""One broker's process: started in a session of its own, recorded at once, ended as a group."""
+"""One broker's or worker's process: started in a session of its own, recorded at once, ended as a group."""
 
 from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -25,11 +25,22 @@ class BrokerProcess:
         directory: its working directory.
         log: where its output is appended.
         record: where its process record is written.
+        environment: variables beside the few that are passed on; nothing in it is secret.
     """
 
-    def __init__(self, role: str, command: Sequence[str], *, directory: Path, log: Path, record: Path) -> None:
+    def __init__(
+        self,
+        role: str,
+        command: Sequence[str],
+        *,
+        directory: Path,
+        log: Path,
+        record: Path,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self._command, self._directory, self._log, self._record_path = list(command), directory, log, record
         self._role = role
+        self._environment = dict(environment or {})
         self._process: subprocess.Popen[bytes] | None = None
         self._record: ProcessRecord | None = None
 
@@ -42,6 +53,7 @@ class BrokerProcess:
         """Start it; the record is on disk before this returns."""
         private_dir(self._log.parent)
         environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+        environment |= self._environment
         descriptor = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             self._process = subprocess.Popen(

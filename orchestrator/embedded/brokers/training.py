@@ -84,8 +84,8 @@ def make_broker_archive(runtime: KafkaRuntime, archive: Path, step: StepHandle) 
         output = Path(scratch) / "broker.aot"
         flags = tuple(flag.format(archive=output) for flag in TRAINING_FLAGS)
         trainee = replace(runtime, archives={}, training_flags=flags)
-        with _refusing_authority() as url:
-            cluster = BrokerCluster(_config(Path(scratch) / "cluster", url), trainee)
+        with refusing_authority() as url:
+            cluster = BrokerCluster(training_config(Path(scratch) / "cluster", url), trainee)
             try:
                 step.waiting("a broker that learns")
                 cluster.start()
@@ -100,7 +100,8 @@ def make_broker_archive(runtime: KafkaRuntime, archive: Path, step: StepHandle) 
         output.replace(archive)
 
 
-def _config(directory: Path, authority_url: str) -> BrokerClusterConfig:
+def training_config(directory: Path, authority_url: str) -> BrokerClusterConfig:
+    """Return one broker with every listener, on which whoever is authenticated may do everything."""
     from orchestrator.embedded.brokers.certificates import CertificateAuthority
 
     return BrokerClusterConfig(
@@ -149,7 +150,7 @@ def _exercise(cluster: BrokerCluster) -> None:
 
 
 @contextmanager
-def _refusing_authority() -> Iterator[str]:
+def refusing_authority() -> Iterator[str]:
     """Serve an authority that knows nobody, so that the classes that ask it are loaded."""
 
     class Handler(BaseHTTPRequestHandler):

@@ -80,6 +80,9 @@ def resource_of(target: Target, request: HttpRequest, moto: MotoState, region: s
             return _ec2(fields | ({"RouteTableId": association} if association else {}), prefix, target.operation or "")
         case "sts":
             return _text(fields, "RoleArn") or "*"
+        case "kafkaconnect":  # a request to create one names other resources, too: the role is none that it acts on
+            kinds = ("connector", "connectorOperation", "customPlugin", "workerConfiguration", "resource")
+            return _text(fields, *(f"{kind}Arn" for kind in kinds)) if target.labels else "*"
     arns = [value for value in fields.values() if isinstance(value, str) and value.startswith("arn:")]
     return arns[0] if arns else "*"
 

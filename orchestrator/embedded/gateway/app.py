@@ -41,6 +41,7 @@ _USED_BY_ALL = ("ec2", "iam", "s3", "kms", "secretsmanager", "logs")
 _OVERLAID = {"iam": SIMULATIONS}
 #: The header that asks for the inventory of the cloud's memory.
 INVENTORY_HEADER = "x-ephk-inventory-token"
+_CONNECTOR_PATH = re.compile(r"/_ephk/connectors/([A-Za-z0-9-]{1,64})/(credentials|token|rest)")
 _CA_PATH = re.compile(r"/_ephk/clusters/([A-Za-z0-9-]{1,64})/ca\.pem")
 
 
@@ -236,6 +237,9 @@ class Gateway:
                 return self._inventory(request)
             if cluster and request.method == "GET":
                 return self._cluster_ca(cluster[1])
+            connector = _CONNECTOR_PATH.fullmatch(request.path)
+            if connector and request.method == "GET":
+                return self._connector(request, connector[1], connector[2])
         except Exception:  # noqa: BLE001 - a broker treats every answer but 200 as a refusal
             _log.exception("an internal request failed: %s", request.path)
             return _plain(500, "Failed.")
@@ -258,6 +262,17 @@ class Gateway:
         except (KeyError, AwsError):
             return _plain(404, "There is no such cluster, or it has no brokers yet.")
         return HttpResponse(200, [("Content-Type", "application/x-pem-file")], pem.encode())
+
+    def _connector(self, request: HttpRequest, uuid: str, what: str) -> HttpResponse:
+        """Answer a connector's worker, or whoever asks where the workers' REST interface is."""
+        backend: Any = self.backends.get("kafkaconnect")
+        if what != "rest":
+            answer: HttpResponse = backend.internal(request, uuid, what)
+            return answer
+        document = backend.rest_document(uuid)
+        if document is None:
+            return _plain(404, "There is no such connector, or it has no workers.")
+        return HttpResponse(200, [("Content-Type", "application/json")], json.dumps(document).encode())
 
 
 def _guess_protocol(request: HttpRequest) -> Protocol:

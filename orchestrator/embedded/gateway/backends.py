@@ -6,6 +6,7 @@ import importlib
 import logging
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -26,6 +27,7 @@ BACKENDS: dict[str, str] = {
     "ce": "orchestrator.embedded.pricing:CostExplorerBackend",
     "kafka": "orchestrator.embedded.msk:KafkaBackend",
     "pricing": "orchestrator.embedded.pricing:PriceListBackend",
+    "kafkaconnect": "orchestrator.embedded.kafkaconnect:KafkaConnectBackend",
 }
 _VALIDATION_ERRORS: dict[Protocol, str] = {"rest-json": "BadRequestException", "query": "ValidationError"}
 
@@ -45,7 +47,7 @@ class Backends:
         ready: Mapping[str, ServiceBackend],
         classes: Mapping[str, str] | None = None,
     ) -> None:
-        self._context = context
+        self._context = replace(context, peer=self.get)
         self._made: dict[str, ServiceBackend] = dict(ready)
         self._classes = dict(BACKENDS if classes is None else classes)
         self._lock = threading.Lock()

@@ -84,6 +84,14 @@ def decide_federated(
     return _evaluate({"Federated": provider_arn}, action, role_arn, context, Permissions(), trust_policy, account)
 
 
+def decide_service(
+    service: str, role_arn: str, context: Mapping[str, Any], trust_policy: str, *, account: str
+) -> Verdict:
+    """Decide about an AWS service that wants to assume a role, by the role's trust policy."""
+    principal = {"Service": service}
+    return _evaluate(principal, "sts:AssumeRole", role_arn, context, Permissions(), trust_policy, account)
+
+
 def _evaluate(
     principal: Any,
     action: str,

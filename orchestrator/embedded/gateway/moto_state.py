@@ -6,6 +6,7 @@ cloud acts in the account by way of a service-linked role; these calls are the s
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -117,6 +118,46 @@ class MotoState:
                 return None
             key = backend.keys.get(resolved)
             return None if key is None else str(key.arn)
+
+    def put_service_secret(self, name: str, value: str, tags: Mapping[str, str]) -> str:
+        """Make a secret that a service manages for the account, as RDS does with its master passwords.
+
+        Returns:
+            Its ARN.
+        """
+        with moto_lock:
+            pairs = [{"Key": key, "Value": text} for key, text in tags.items()]
+            backend = self.backend("secretsmanager")
+            made = backend.create_secret(
+                name=name,
+                secret_string=value,
+                secret_binary=None,
+                description="Managed by a service of the embedded cloud",
+                tags=pairs,
+                kms_key_id=None,
+                client_request_token=None,
+                replica_regions=[],
+                force_overwrite=False,
+            )
+            return str(json.loads(made[0] if isinstance(made, tuple) else made)["ARN"])
+
+    def delete_service_secret(self, arn: str) -> None:
+        """Remove a secret at once; one that is gone is fine."""
+        with moto_lock:
+            backend = self.backend("secretsmanager")
+            if backend.secrets.get(arn) is not None:
+                backend.delete_secret(arn, recovery_window_in_days=None, force_delete_without_recovery=True)
+
+    # Amazon S3
+
+    def s3_object(self, bucket: str, key: str, version: str | None = None) -> bytes | None:
+        """Return an object's content, or None when there is no such bucket, object or version."""
+        with moto_lock:
+            backend = self.backend("s3", "aws")
+            if bucket not in backend.buckets:
+                return None
+            found = backend.get_object(bucket, key, version_id=version)
+            return None if found is None else bytes(found.value)
 
     # Logs
 

@@ -237,6 +237,18 @@ class PolicyGate:
         )
         return decision.allowed
 
+    def may_serve(self, service: str, role_arn: str, trust_policy: str, context: Mapping[str, str]) -> bool:
+        """Decide by a role's trust policy about a service that acts for one of the account's own resources.
+
+        Args:
+            service: the service's principal, such as `kafkaconnect.amazonaws.com`.
+            role_arn: the role.
+            trust_policy: its trust policy.
+            context: `aws:SourceArn` and `aws:SourceAccount` ("The confused deputy problem", IAM User Guide).
+        """
+        keys = {**context, "aws:ViaAWSService": "false"}
+        return iam_engine.decide_service(service, role_arn, keys, trust_policy, account=self._moto.account_id).allowed
+
     def check_policy(self, text: str) -> None:
         """Refuse a policy document that is not one.
 

@@ -90,6 +90,29 @@ class StsBackend:
         maximum = min(role.max_session_s, _CHAINED_S) if caller.kind == "role" else role.max_session_s
         return self._open(role, params, maximum)
 
+    def assume_for_service(self, service: str, role_arn: str, session_name: str, source_arn: str) -> Credential:
+        """Open a session of a role for an AWS service that acts for one of the account's resources.
+
+        Args:
+            service: the service's principal, such as `kafkaconnect.amazonaws.com`.
+            role_arn: the role.
+            session_name: names the session.
+            source_arn: the resource that the service acts for.
+
+        Raises:
+            AwsError: there is no such role, or its trust policy does not let the service assume it.
+        """
+        account = self._store.administrator.caller.account_id
+        role = self._identities.role(role_arn)
+        context = {"aws:SourceArn": source_arn, "aws:SourceAccount": account, "sts:RoleSessionName": session_name}
+        if role is None or not self._gate.may_serve(service, role.arn, role.trust_policy, context):
+            message = f"{service} is not authorized to perform: sts:AssumeRole on resource: {role_arn}"
+            raise AwsError("AccessDenied", message, 403)
+        answer = self._open(role, {"RoleSessionName": session_name}, min(role.max_session_s, _CHAINED_S))
+        found = self._store.find(answer["Credentials"]["AccessKeyId"])
+        assert found is not None  # noqa: S101 - it was opened a moment ago
+        return found
+
     def _assume_role_with_web_identity(self, params: dict[str, Any], caller: Caller) -> dict[str, Any]:
         claims = _claims(params["WebIdentityToken"])
         issuer = str(claims.get("iss", "")).removeprefix("https://")

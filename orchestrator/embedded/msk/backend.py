@@ -134,6 +134,15 @@ class KafkaBackend:
             raise AwsError("NotFoundException", "This cluster does not exist, or has no brokers yet.", 404)
         return cluster.runner.ca_pem()
 
+    def ca_of(self, bootstrap_servers: str) -> str | None:
+        """Return the CA (PEM) of the brokers behind bootstrap servers, or None when no cluster here has them."""
+        wanted = {server.strip() for server in bootstrap_servers.split(",")}
+        for cluster in list(self._plane.clusters.values()):
+            mine = {server for servers in cluster.bootstrap.values() for server in servers.split(",")}
+            if wanted & mine and cluster.runner is not None:
+                return cluster.runner.ca_pem()
+        return None
+
     def cluster_name(self, cluster_uuid: str) -> str | None:
         """Return the name of the cluster whose ARN ends in `cluster_uuid`, or None."""
         cluster = self._plane.by_uuid(cluster_uuid)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 import shutil
-import threading
-import time
 from collections.abc import Callable
 
+from orchestrator.embedded.background import BackgroundWork
 from orchestrator.embedded.context import CloudContext
 from orchestrator.embedded.gateway.service import AwsError
 from orchestrator.embedded.msk.arns import Names, is_cluster_arn
@@ -16,13 +15,11 @@ from orchestrator.embedded.msk.model import Brokers, Cluster, ClusterState
 
 _log = logging.getLogger(__name__)
 
-_CLOSE_POLL_S = 0.1
-
 #: Makes the brokers of a cluster (without starting them).
 BrokersFactory = Callable[[CloudContext, Cluster, dict[str, str], str | None], Brokers]
 
 
-class ControlPlane:
+class ControlPlane(BackgroundWork):
     """What every operation of the service works on.
 
     Locks: `lock` guards every cluster and configuration; nothing slow happens under it. It may be held while moto's
@@ -35,16 +32,14 @@ class ControlPlane:
     """
 
     def __init__(self, context: CloudContext, factory: BrokersFactory) -> None:
+        super().__init__("msk")
         self.context = context
         self.names = Names(context.region, context.account_id)
-        self.lock = threading.RLock()
         self.clusters: dict[str, Cluster] = {}
         self.configurations = ConfigurationStore(self.names, self._users_of_configuration)
-        self.closing = threading.Event()
         self.factory = factory
         #: Secrets whose resource policy got MSK's statement from here.
         self.granted_secrets: set[str] = set()
-        self._threads: set[threading.Thread] = set()
 
     def _users_of_configuration(self, arn: str) -> list[str]:
         return [c.arn for c in self.clusters.values() if c.spec.configuration and c.spec.configuration[0] == arn]
@@ -79,29 +74,6 @@ class ControlPlane:
         cluster.require_state(doing, ClusterState.ACTIVE)
         return cluster
 
-    def spawn(self, name: str, work: Callable[[], None]) -> None:
-        """Do slow work in a thread of its own; `close` waits for it. `work` handles its own failures."""
-
-        def run() -> None:
-            try:
-                work()
-            except Exception:  # noqa: BLE001 - the last resort of a thread: nobody else would tell
-                _log.exception("%s failed", name)
-            finally:
-                with self.lock:
-                    self._threads.discard(thread)
-
-        thread = threading.Thread(target=run, name=f"msk-{name}", daemon=True)
-        with self.lock:
-            self._threads.add(thread)
-        thread.start()
-
-    def rest_until(self, moment: float) -> None:
-        """Wait until `time.monotonic()` reaches `moment`, or the cloud closes."""
-        remaining = moment - time.monotonic()
-        if remaining > 0:
-            self.closing.wait(remaining)
-
     def close(self, *, deadline_s: float = 10.0) -> None:
         """End all brokers, wait for the threads, and remove the brokers' data.
 
@@ -110,16 +82,7 @@ class ControlPlane:
         Args:
             deadline_s: how long to wait for threads that are still at work, in seconds.
         """
-        self.closing.set()
-        end = time.monotonic() + deadline_s
-        while True:
-            self._stop_brokers()
-            with self.lock:
-                working = [thread for thread in self._threads if thread is not threading.current_thread()]
-            if not working or time.monotonic() >= end:
-                break
-            # A thread may be about to start brokers, or to restart one: they are ended again until none is left.
-            working[0].join(_CLOSE_POLL_S)
+        self.finish(self._stop_brokers, deadline_s=deadline_s)
         for cluster in list(self.clusters.values()):
             shutil.rmtree(cluster.directory, ignore_errors=True)
 

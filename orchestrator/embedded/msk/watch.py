@@ -22,7 +22,7 @@ _STAMP = re.compile(r"\[?(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)[.,](\d{3})")
 
 
 class LogShipper:
-    """Copies a broker's log, line by line, to the log stream `Broker-<id>` of the cluster's log group.
+    """Copies the logs of processes, line by line, to streams of a log group.
 
     Args:
         moto: where the log groups are.
@@ -32,7 +32,7 @@ class LogShipper:
         self._moto = moto
         self._positions: dict[Path, int] = {}
 
-    def ship(self, group: str, broker_id: int, path: Path) -> int:
+    def ship(self, group: str, stream: str, path: Path) -> int:
         """Ship what has been written to `path` since the last call, whole lines only.
 
         Returns:
@@ -45,9 +45,9 @@ class LogShipper:
         start = self._positions.get(path, 0)
         if size < start:  # the file was rolled over
             start = 0
-        with path.open("rb") as stream:
-            stream.seek(start)
-            data = stream.read(_ROUND_BYTES)
+        with path.open("rb") as file:
+            file.seek(start)
+            data = file.read(_ROUND_BYTES)
         end = data.rfind(b"\n") + 1
         if end == 0:
             if len(data) < _ROUND_BYTES:
@@ -55,9 +55,7 @@ class LogShipper:
             end = len(data)  # a line longer than a round is shipped in parts
         now_ms = int(time.time() * 1000)
         lines = [line for line in data[:end].decode(errors="replace").splitlines() if line.strip()]
-        if not self._moto.put_log_events(
-            group, f"Broker-{broker_id}", [(_milliseconds(line, now_ms), line) for line in lines]
-        ):
+        if not self._moto.put_log_events(group, stream, [(_milliseconds(line, now_ms), line) for line in lines]):
             return 0
         self._positions[path] = start + end
         return len(lines)
@@ -113,7 +111,7 @@ class Watch:
             return
         if group is not None:
             for broker_id in interfaces:
-                self._shipper.ship(group, broker_id, runner.log_path(broker_id))
+                self._shipper.ship(group, f"Broker-{broker_id}", runner.log_path(broker_id))
         if ready and state in {ClusterState.ACTIVE, ClusterState.HEALING}:
             self._heal(cluster, runner)
             scram.propagate(self._plane, cluster)

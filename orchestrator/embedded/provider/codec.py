@@ -15,6 +15,7 @@ from google.protobuf import struct_pb2  # type: ignore[import-untyped]  # has no
 _SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
 _SECRET: Final = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - the protocol's constant
 _OUTPUT: Final = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
+_ASSET: Final = "c44067f5952c0a294b673a41bacd8c17"
 _UNKNOWN_STRING: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 _UNKNOWN_TEXTS: Final = frozenset(
     {
@@ -37,6 +38,19 @@ class _Unknown:
 
 
 UNKNOWN: Final = _Unknown()
+
+
+@dataclass(frozen=True)
+class Asset:
+    """A file of this machine that becomes a resource's content; two with the same digest are the same.
+
+    Attributes:
+        digest: SHA-256 of the content, as the engine computed it.
+        path: where the file is; empty in what the engine kept in its state.
+    """
+
+    digest: str
+    path: str = field(compare=False)
 
 
 @dataclass(frozen=True)
@@ -106,8 +120,10 @@ def _decode_struct(struct: struct_pb2.Struct) -> tuple[Any, bool]:
     if signature == _OUTPUT:
         secret = struct.fields["secret"].bool_value if "secret" in struct.fields else False
         return (_decode(struct.fields["value"])[0] if "value" in struct.fields else UNKNOWN), secret
+    if signature == _ASSET and not any(name in struct.fields for name in ("text", "uri")):
+        return Asset(struct.fields["hash"].string_value, struct.fields["path"].string_value), False
     if signature:
-        raise ValueError("assets, archives and resource references are not implemented")
+        raise ValueError("assets that are no files, archives and resource references are not implemented")
     decoded = {name: _decode(wire) for name, wire in struct.fields.items()}
     values = {name: value for name, (value, _) in decoded.items() if value is not None}
     return values, any(secret for _, secret in decoded.values())
@@ -122,6 +138,9 @@ def _encode(value: Any) -> struct_pb2.Value:
         return struct_pb2.Value(number_value=value)
     if isinstance(value, str):
         return struct_pb2.Value(string_value=value)
+    if isinstance(value, Asset):
+        texts = {_SIGNATURE: _ASSET, "hash": value.digest, "path": value.path}
+        return struct_pb2.Value(struct_value=struct_pb2.Struct(fields={k: _encode(v) for k, v in texts.items()}))
     if isinstance(value, list | tuple):
         return struct_pb2.Value(list_value=struct_pb2.ListValue(values=[_encode(item) for item in value]))
     if isinstance(value, dict):

@@ -12,6 +12,8 @@ _HERE = Path(__file__).parent
 
 #: Apache Kafka (broker, tools, Connect) and its runtime closure.
 KAFKA_LOCK = _HERE / "kafka-jars.lock.json"
+#: The AWS SDK's S3 client, which the canary plugin carries.
+CANARY_LOCK = _HERE / "canary-jars.lock.json"
 #: The Eclipse compiler for Java: the packaged JRE has no javac.
 COMPILER_LOCK = _HERE / "compiler.lock.json"
 #: AWS's library for Java clients of the IAM listener, with the AWS SDK in it (10 MB). Clients load it, brokers do not.

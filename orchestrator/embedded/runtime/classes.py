@@ -5,13 +5,16 @@ from __future__ import annotations
 import subprocess
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from orchestrator.errors import EphkError
 
-#: Sources of the classes that brokers load.
-SOURCES = Path(__file__).parent.parent / "java" / "src" / "io" / "ephk" / "kafka"
+_JAVA = Path(__file__).parent.parent / "java" / "src" / "io" / "ephk"
+#: Sources of the classes that brokers and Connect workers load.
+SOURCES = _JAVA / "kafka"
+#: Sources of the canary, a plugin for Kafka Connect.
+CANARY_SOURCES = _JAVA / "connect"
 
 _DEADLINE_S = 120
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -30,8 +33,15 @@ def sources(directory: Path = SOURCES) -> tuple[Path, ...]:
     return files
 
 
-def compile_jar(java: Path, compiler: Path, files: Sequence[Path], classpath: str, jar: Path) -> None:
-    """Compile Java files into a jar, which appears whole or not at all.
+def compile_jar(
+    java: Path,
+    compiler: Path,
+    files: Sequence[Path],
+    classpath: str,
+    jar: Path,
+    services: Mapping[str, Sequence[str]] | None = None,
+) -> None:
+    """Compile Java files into a jar, which appears whole or not at all; the same sources give the same bytes.
 
     Args:
         java: the `java` program that runs the compiler.
@@ -39,6 +49,7 @@ def compile_jar(java: Path, compiler: Path, files: Sequence[Path], classpath: st
         files: the sources.
         classpath: what they need.
         jar: the result.
+        services: providers by the name of their service interface, for `java.util.ServiceLoader`.
 
     Raises:
         EphkError: the compiler refused them; `details` are its messages.
@@ -54,13 +65,22 @@ def compile_jar(java: Path, compiler: Path, files: Sequence[Path], classpath: st
         if done.returncode != 0:
             lines = (done.stdout + done.stderr).strip().splitlines()
             raise EphkError(
-                "the Java classes of the embedded brokers do not compile",
+                f"the Java classes of {jar.name} do not compile",
                 next_step="install the package again; if it stays so, report it with these lines",
                 details=tuple(lines[-_MAX_LINES:]),
             )
         whole = Path(scratch) / jar.name
         with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
             for path in sorted(output.rglob("*.class")):
-                entry = zipfile.ZipInfo(path.relative_to(output).as_posix(), _EPOCH)
-                archive.writestr(entry, path.read_bytes())
+                write_entry(archive, path.relative_to(output).as_posix(), path.read_bytes())
+            for service, providers in sorted((services or {}).items()):
+                listed = "".join(f"{name}\n" for name in providers)
+                write_entry(archive, f"META-INF/services/{service}", listed.encode())
         whole.replace(jar)
+
+
+def write_entry(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+    """Add a file to an archive with a fixed time and mode, so that the same contents give the same archive."""
+    entry = zipfile.ZipInfo(name, _EPOCH)
+    entry.compress_type = archive.compression
+    archive.writestr(entry, content)

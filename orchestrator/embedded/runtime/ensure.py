@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from orchestrator.embedded.runtime.model import ARCHIVE_FLAGS, FORMAT_OPTIONS, J
 from orchestrator.errors import EphkError
 from orchestrator.files import write_private
 from orchestrator.paths import cache_home
-from orchestrator.progress import Progress
+from orchestrator.progress import Progress, StepHandle
 
 _CLASSES = "ephk-kafka.jar"
 _RETRY_S = 24 * 3600
@@ -68,20 +68,40 @@ def _with_training(runtime: KafkaRuntime, jars: Iterable[Path], progress: Progre
             if not runtime.storage_template.is_dir():
                 with progress.step("formatting the brokers' storage template"):
                     training.make_storage_template(runtime)
+    archive = archive_for(runtime, "broker", jars, training.make_broker_archive, progress)
+    return replace(runtime, archives={} if archive is None else {"broker": archive})
+
+
+def archive_for(
+    runtime: KafkaRuntime,
+    purpose: str,
+    jars: Iterable[Path],
+    make: Callable[[KafkaRuntime, Path, StepHandle], None],
+    progress: Progress,
+) -> Path | None:
+    """Return the class-data archive of one kind of process, made if need be; None when it could not be made.
+
+    Args:
+        runtime: what the process runs on.
+        purpose: which kind ("broker", "connect").
+        jars: its class path.
+        make: trains such a process and writes the archive.
+        progress: told what is done.
+    """
     # The JVM refuses an archive when a jar's time or the JRE's place is another than when it was made.
     stamps = [f"{path}:{path.stat().st_size}:{path.stat().st_mtime_ns}" for path in (*jars, runtime.java)]
-    archive = runtime.directory / f"broker-{_digest([*JVM_FLAGS, *ARCHIVE_FLAGS, *TRAINING_FLAGS, *stamps])}.aot"
+    archive = runtime.directory / f"{purpose}-{_digest([*JVM_FLAGS, *ARCHIVE_FLAGS, *TRAINING_FLAGS, *stamps])}.aot"
     failed = archive.with_suffix(".failed")
     if not archive.exists() and not _recent(failed):
         with shared_work(runtime.directory / ".archive.lock", progress, "training the class-data archive"):
             if not archive.exists() and not _recent(failed):
-                with progress.step("training the brokers' class-data archive (once)") as step:
+                with progress.step(f"training the {purpose} processes' class-data archive (once)") as step:
                     try:
-                        training.make_broker_archive(runtime, archive, step)
+                        make(runtime, archive, step)
                     except EphkError as error:
                         write_private(failed, "\n".join([error.message, *error.details]) + "\n")
-                        progress.note(f"no class-data archive, brokers start more slowly: {error.message}")
-    return replace(runtime, archives={"broker": archive} if archive.exists() else {})
+                        progress.note(f"no class-data archive, {purpose} processes start more slowly: {error.message}")
+    return archive if archive.exists() else None
 
 
 def _recent(failure: Path) -> bool:

@@ -101,6 +101,38 @@ def ensure_jars(
     return tuple(directory / artifact.filename for artifact in artifacts)
 
 
+def ensure_artifact(coordinate: str, directory: Path, progress: Progress, *, fetch: Fetch = fetch_from_maven) -> Path:
+    """Return one jar that no lock names, fetched if need be; whoever asks for it compares its digest.
+
+    Args:
+        coordinate: `group:artifact:version`.
+        directory: the cache.
+        progress: told what is being fetched.
+        fetch: how to get it.
+
+    Raises:
+        EphkError: it cannot be fetched.
+    """
+    artifact = Artifact(coordinate, "")
+    path = directory / artifact.filename
+    with disk_errors(directory):
+        if path.exists():
+            return path
+        directory.mkdir(parents=True, exist_ok=True)
+        with (
+            progress.step(f"fetching {coordinate}"),
+            tempfile.TemporaryDirectory(dir=directory, prefix=_STAGING) as staging,
+        ):
+            try:
+                fetch(artifact, Path(staging) / "artifact").replace(path)
+            except (RequestException, RuntimeError) as error:
+                raise EphkError(
+                    f"cannot fetch the jar {coordinate}: {type(error).__name__}: {error}",
+                    next_step="check the coordinate, the network and the proxy settings, then run the command again",
+                ) from error
+    return path
+
+
 def _missing(artifacts: Sequence[Artifact], directory: Path) -> list[Artifact]:
     """Name the artifacts that are not in the cache or whose size is not the one that was hashed."""
     known = _read_marker(directory)

@@ -80,6 +80,6 @@ def _delete_configuration(work: Work, item: Found) -> None:
 
 
 DELETERS = (
-    Deleter("kafka:cluster", _delete_cluster, _cluster_tags),
+    Deleter("kafka:cluster", _delete_cluster, _cluster_tags, ("kafkaconnect:connector",)),
     Deleter("kafka:configuration", _delete_configuration, _configuration_marks, ("kafka:cluster",)),
 )

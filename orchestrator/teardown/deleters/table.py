@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import graphlib
 
-from orchestrator.teardown.deleters import ec2, iam, interfaces, kafka, keys_and_secrets, logs, s3, security_groups
+from orchestrator.teardown.deleters import (
+    connect,
+    ec2,
+    iam,
+    interfaces,
+    kafka,
+    keys_and_secrets,
+    logs,
+    s3,
+    security_groups,
+)
 from orchestrator.teardown.deleters.model import Deleter
 
 #: A service of its own goes here, with its module; its deleters say what they go after.
-_MODULES = (kafka, s3, keys_and_secrets, iam, logs, interfaces, security_groups, ec2)
+_MODULES = (connect, kafka, s3, keys_and_secrets, iam, logs, interfaces, security_groups, ec2)
 
 DELETERS: dict[str, Deleter] = {deleter.kind: deleter for module in _MODULES for deleter in module.DELETERS}
 

@@ -26,20 +26,20 @@ def _messages(group, stream="Broker-1"):
 
 def test_whole_lines_are_shipped_once(world, group, tmp_path):
     log, shipper = tmp_path / "broker.log", LogShipper(world.moto)
-    assert shipper.ship(GROUP, 1, log) == 0
+    assert shipper.ship(GROUP, "Broker-1", log) == 0
     log.write_text(f"{STAMP} INFO one\nhalf")
-    assert shipper.ship(GROUP, 1, log) == 1
+    assert shipper.ship(GROUP, "Broker-1", log) == 1
     with log.open("a") as stream:
         stream.write(" a line\n\n")
-    assert shipper.ship(GROUP, 1, log) == 1
-    assert shipper.ship(GROUP, 1, log) == 0
+    assert shipper.ship(GROUP, "Broker-1", log) == 1
+    assert shipper.ship(GROUP, "Broker-1", log) == 0
     assert _messages(group) == [f"{STAMP} INFO one", "half a line"]
 
 
 def test_events_carry_the_time_of_their_line(world, group, tmp_path):
     log = tmp_path / "broker.log"
     log.write_text(f"{STAMP} INFO one\n")
-    LogShipper(world.moto).ship(GROUP, 1, log)
+    LogShipper(world.moto).ship(GROUP, "Broker-1", log)
     written = datetime.strptime(STAMP, "[%Y-%m-%d %H:%M:%S,%f]")
     assert group.streams["Broker-1"].events[0].timestamp == int(written.timestamp() * 1000)
 
@@ -47,18 +47,18 @@ def test_events_carry_the_time_of_their_line(world, group, tmp_path):
 def test_a_rolled_log_is_read_from_its_beginning(world, group, tmp_path):
     log, shipper = tmp_path / "broker.log", LogShipper(world.moto)
     log.write_text("a long first line\n")
-    shipper.ship(GROUP, 1, log)
+    shipper.ship(GROUP, "Broker-1", log)
     log.write_text("next\n")
-    shipper.ship(GROUP, 1, log)
+    shipper.ship(GROUP, "Broker-1", log)
     assert _messages(group) == ["a long first line", "next"]
 
 
 def test_lines_wait_for_their_log_group(world, tmp_path):
     log, shipper = tmp_path / "broker.log", LogShipper(world.moto)
     log.write_text("line\n")
-    assert shipper.ship(GROUP, 1, log) == 0
+    assert shipper.ship(GROUP, "Broker-1", log) == 0
     world.moto.backend("logs").create_log_group(GROUP, {})
-    assert shipper.ship(GROUP, 1, log) == 1
+    assert shipper.ship(GROUP, "Broker-1", log) == 1
 
 
 def test_a_clusters_logs_arrive_one_stream_for_each_broker(world, group):

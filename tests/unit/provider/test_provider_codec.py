@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from google.protobuf import json_format, struct_pb2
 
-from orchestrator.embedded.provider.codec import UNKNOWN, decode, encode
+from orchestrator.embedded.provider.codec import UNKNOWN, Asset, decode, encode
 
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 
@@ -58,9 +58,22 @@ def test_null_properties_are_left_out() -> None:
     assert "a" not in encode({"a": None}).fields
 
 
-def test_assets_are_refused() -> None:
+def test_a_file_asset_survives_the_round_trip_and_is_compared_by_its_digest() -> None:
+    struct = wire({"source": {SIGNATURE: "c44067f5952c0a294b673a41bacd8c17", "hash": "abc", "path": "/a"}})
+    asset = decode(struct).values["source"]
+    assert asset == Asset("abc", "/elsewhere")
+    assert asset.path == "/a"
+    assert encode({"source": asset}) == struct
+
+
+def test_an_asset_of_the_state_has_lost_its_path() -> None:
+    kept = wire({"source": {SIGNATURE: "c44067f5952c0a294b673a41bacd8c17", "hash": "abc"}})
+    assert decode(kept).values["source"] == Asset("abc", "/a")
+
+
+def test_assets_that_are_no_files_are_refused() -> None:
     with pytest.raises(ValueError, match="not implemented"):
-        decode(wire({"file": {SIGNATURE: "c44067f5952c0a294b673a41bacd8c17", "path": "x"}}))
+        decode(wire({"file": {SIGNATURE: "c44067f5952c0a294b673a41bacd8c17", "text": "x"}}))
 
 
 def test_a_value_that_has_no_form_on_the_wire_is_refused() -> None:

@@ -125,6 +125,7 @@ def test_every_kind_that_the_inventory_can_find_has_a_deleter() -> None:
     asked |= {"ec2:vpc-endpoint", "ec2:network-interface", "iam:role", "iam:policy", "kafka:cluster", "s3:bucket"}
     asked |= {"kafka:configuration", "secretsmanager:secret", "kms:key", "kms:alias", "logs:log-group"}
     asked |= {"acm-pca:certificate-authority"}
+    asked |= {f"kafkaconnect:{kind}" for kind in ("connector", "custom-plugin", "worker-configuration")}
     assert asked <= set(DELETERS)
     assert len(QUESTIONS) == len(asked) + 1
 

@@ -1,0 +1,127 @@
+"""Plugin archives: what is in them, whether they are safe to unpack, and unpacking them."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from orchestrator.errors import EphkError
+
+#: What an archive may be unpacked: more is a mistake, or meant to fill the disk.
+_MAX_BYTES = 500 * 1024 * 1024
+_MAX_ENTRIES = 20_000
+_SERVICES = (
+    "META-INF/services/org.apache.kafka.connect.sink.SinkConnector",
+    "META-INF/services/org.apache.kafka.connect.source.SourceConnector",
+)
+
+
+class ArchiveError(EphkError):
+    """An archive that is none, or that must not be unpacked."""
+
+
+@dataclass(frozen=True)
+class PluginContents:
+    """What a plugin archive holds.
+
+    Attributes:
+        jars: names of the jars in it, in order.
+        classes: every class, in binary notation (`io.ephk.connect.CanarySinkConnector`).
+        declared: connector classes that are declared for `java.util.ServiceLoader`.
+        size: unpacked bytes.
+    """
+
+    jars: tuple[str, ...]
+    classes: frozenset[str]
+    declared: frozenset[str]
+    size: int
+
+    def class_named(self, name: str) -> str | None:
+        """Return the class that a `connector.class` names: whole, by its last part, or without `Connector` (KIP-26)."""
+        if name in self.classes:
+            return name
+        endings = (f".{name}", f".{name}Connector")
+        return next((found for found in sorted(self.classes) if found.endswith(endings)), None)
+
+
+def inspect(data: bytes, content_type: str) -> PluginContents:
+    """Look into an archive without unpacking it.
+
+    Args:
+        data: the archive.
+        content_type: `ZIP` (jars, in any directory) or `JAR`.
+
+    Raises:
+        ArchiveError: it is no archive, is too large, has no jar, or has a path that leaves its directory.
+    """
+    classes: set[str] = set()
+    declared: set[str] = set()
+    jars: list[str] = []
+    size = 0
+    for name, jar in _jars(data, content_type):
+        jars.append(name)
+        for entry in jar.infolist():
+            size += entry.file_size
+            if entry.filename.endswith(".class") and not entry.filename.startswith("META-INF/"):
+                classes.add(entry.filename.removesuffix(".class").replace("/", "."))
+            elif entry.filename in _SERVICES:
+                text = jar.read(entry).decode(errors="replace")
+                declared |= {line for raw in text.splitlines() if (line := raw.partition("#")[0].strip())}
+        if size > _MAX_BYTES:
+            raise ArchiveError(f"the plugin has more than {_MAX_BYTES // 2**20} MB unpacked")
+    if not jars:
+        raise ArchiveError("the archive has no jar in it", next_step="Put the connector's jars into the ZIP file.")
+    return PluginContents(tuple(jars), frozenset(classes), frozenset(declared), size)
+
+
+def unpack(data: bytes, content_type: str, directory: Path) -> None:
+    """Put the jars of an archive that was inspected into one directory below `directory`.
+
+    Raises:
+        ArchiveError: like `inspect`.
+    """
+    home = directory / "plugin"
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if content_type == "JAR":
+        (home / "plugin.jar").write_bytes(data)
+        return
+    with _open(data) as archive:
+        for number, entry in enumerate(_safe_entries(archive)):
+            if entry.filename.endswith(".jar"):
+                # Jars of two directories may have one name.
+                (home / f"{number:04d}-{PurePosixPath(entry.filename).name}").write_bytes(archive.read(entry))
+
+
+def _jars(data: bytes, content_type: str) -> Iterator[tuple[str, zipfile.ZipFile]]:
+    with _open(data) as archive:
+        entries = _safe_entries(archive)
+        if content_type == "JAR":
+            yield "plugin.jar", archive
+            return
+        for entry in entries:
+            if entry.filename.endswith(".jar"):
+                with _open(archive.read(entry), entry.filename) as jar:
+                    yield entry.filename, jar
+
+
+def _open(data: bytes, name: str = "the object") -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(io.BytesIO(data))
+    except (zipfile.BadZipFile, ValueError) as error:
+        raise ArchiveError(f"{name} is neither a JAR nor a ZIP file: {error}") from None
+
+
+def _safe_entries(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    entries = archive.infolist()
+    if len(entries) > _MAX_ENTRIES:
+        raise ArchiveError(f"the archive has {len(entries)} entries, more than {_MAX_ENTRIES}")
+    for entry in entries:
+        path = PurePosixPath(entry.filename.replace("\\", "/"))
+        if path.is_absolute() or ".." in path.parts or ":" in (path.parts[:1] or ("",))[0]:
+            raise ArchiveError(f"the archive has a path that leaves its directory: {entry.filename!r}")
+    if sum(entry.file_size for entry in entries) > _MAX_BYTES:
+        raise ArchiveError(f"the archive has more than {_MAX_BYTES // 2**20} MB unpacked")
+    return entries
