@@ -11,9 +11,9 @@ from orchestrator.environment import Bucket, Cluster, Environment, Listener, Net
 from orchestrator.lease import Lease
 from orchestrator.spec import EnvironmentSpec
 from orchestrator.target import Target
-from stacks.inputs import BrokerInputs, PrincipalInputs, StackInputs
+from stacks.inputs import BrokerInputs, PrincipalInputs, RegistryInputs, StackInputs
 
-#: Bytes of randomness in a SCRAM password.
+#: Bytes of randomness in a SCRAM password, and in the schema registry's.
 _PASSWORD_BYTES = 24
 
 #: Members of GetBootstrapBrokers' answer ("GetBootstrapBrokers", Amazon MSK API Reference).
@@ -154,4 +154,9 @@ def stack_inputs(lease: Lease, spec: EnvironmentSpec, session: AwsSession, zones
         tags=lease.tags,
         scram="scram" in spec.auth,
         mtls="mtls" in spec.auth,
+        registry=(
+            RegistryInputs("registry", secrets.token_urlsafe(_PASSWORD_BYTES))
+            if spec.schema_registry is not None and spec.schema_registry.kind is not None
+            else None
+        ),
     )

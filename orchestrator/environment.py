@@ -126,6 +126,20 @@ class Bucket(_Frozen):
     kms_key_arn: str
 
 
+class SchemaRegistry(_Frozen):
+    """A schema registry that speaks Confluent's API.
+
+    Attributes:
+        url: its base URL.
+        ca_pem: the CA that signs its certificate; None means the system's trust store.
+        secret_arn: the Secrets Manager secret with `{"username", "password"}`; None when it asks for none.
+    """
+
+    url: str
+    ca_pem: str | None = None
+    secret_arn: str | None = None
+
+
 class Environment(_Frozen):
     """Everything a contract may look at.
 
@@ -155,6 +169,7 @@ class Environment(_Frozen):
     boundary_arn: str | None = None
     log_group: str | None = None
     connect_url: str | None = None
+    schema_registry: SchemaRegistry | None = None
     tags: dict[str, str] = Field(default_factory=dict)
 
     def principal(self, name: str) -> Principal:

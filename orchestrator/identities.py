@@ -6,8 +6,8 @@ from pathlib import Path
 
 from contracts.credentials import Credentials
 from contracts.model import Watch
-from orchestrator.connection import Connection, Secrets
-from orchestrator.environment import Principal
+from orchestrator.connection import Connection, RegistryAccess, Secrets
+from orchestrator.environment import Environment, Principal
 from orchestrator.files import private_dir, write_private
 from orchestrator.lease import Lease
 from orchestrator.lifecycle import ready_environment, session_of
@@ -39,7 +39,20 @@ def _connection(lease: Lease, principal: Principal, directory: Path, credentials
     if environment.cluster.ca_pem is not None:
         ca_file = directory.absolute() / "ca.pem"
         write_private(ca_file, environment.cluster.ca_pem)
-    return Connection(environment, principal, _secrets(principal, directory.absolute(), credentials), ca_file)
+    secrets = _secrets(principal, directory.absolute(), credentials)
+    return Connection(environment, principal, secrets, ca_file, _registry(environment, directory, credentials))
+
+
+def _registry(environment: Environment, directory: Path, credentials: Credentials) -> RegistryAccess | None:
+    registry = environment.schema_registry
+    if registry is None:
+        return None
+    ca_file = None
+    if registry.ca_pem is not None:
+        ca_file = directory.absolute() / "schema-registry-ca.pem"
+        write_private(ca_file, registry.ca_pem)
+    user = credentials.registry(Watch(_DEADLINE_S))
+    return RegistryAccess(registry.url, ca_file, f"{user.username}:{user.password}" if user else None)
 
 
 def _secrets(principal: Principal, directory: Path, credentials: Credentials) -> Secrets:

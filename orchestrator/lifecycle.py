@@ -77,6 +77,8 @@ class Lifecycle:
             self.progress.note(costing.note)
         target = target_named(request.target)
         target.prepare(self.progress, request.spec.region)
+        if request.spec.schema_registry is not None:
+            target.prepare_registry(self.progress, request.spec.schema_registry)
         lease = self._request(request, policy, costing)
         try:
             return self._provision(lease, request, target)
@@ -119,13 +121,21 @@ class Lifecycle:
         stack = stack_of(lease)
         session = self._start(target, stack)
         from orchestrator.operator_admin import OperatorAdmin
+        from orchestrator.schema_registry import RegistryStart
 
         inputs = describe.stack_inputs(lease, spec, session, target.zones(session, spec.network.zones))
-        with OperatorAdmin(lease, spec, session, target) as operator:
+        home = paths.lease_dir(lease.id)
+        with (
+            OperatorAdmin(lease, spec, session, target) as operator,
+            RegistryStart(spec.schema_registry, inputs.registry, target, home) as registry,
+        ):
             outputs = stack.up(inputs, target.plugin_environment(session), self.progress, on_done=operator.notice)
             environment = describe.describe_environment(lease, spec, outputs, session, target)
             with self.progress.step("topics and ACLs"):
                 operator.finish(environment)
+            if spec.schema_registry is not None:
+                with self.progress.step("schema registry"):
+                    environment = registry.finish(environment, outputs)
         return self.ledger.update(lease.moved_to(LeaseState.READY, environment=environment, holder=None))
 
     def _start(self, target: Target, stack: EnvironmentStack) -> AwsSession:
@@ -187,6 +197,8 @@ class Lifecycle:
         deleted: list[Deleted] = []
         notes: list[str] = []
         inventory: Inventory | None = None
+        if target.end_registry(paths.lease_dir(lease.id)):
+            deleted.append(Deleted("process", "schema registry", "direct"))
         try:
             session = session_of(lease)
         except CloudGoneError:

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from orchestrator.environment import Grant, Mechanism
 from orchestrator.errors import UsageError
+from orchestrator.spec_registry import SchemaRegistrySpec
 from orchestrator.spec_source import Problem, SpecSource
 
 Flavour = Literal["msk", "msk-serverless", "kafka-ec2", "automq-ec2"]
@@ -187,6 +188,7 @@ class EnvironmentSpec(_Strict):
         max_ttl: how long it may live once it is ready, extensions included; None takes the longest allowed.
         create_deadline: how long provisioning may take; None takes 90 minutes on aws, 20 on the embedded target.
         budget_usd: the most that it may cost over its ttl, by the estimate, USD.
+        schema_registry: a registry to run or to use; None has none.
     """
 
     name: EnvironmentName = "default"
@@ -203,6 +205,7 @@ class EnvironmentSpec(_Strict):
     topics: tuple[TopicSpec, ...] = (TopicSpec(name="events"),)
     principals: tuple[PrincipalSpec, ...] = ()
     bucket: BucketSpec = BucketSpec()
+    schema_registry: SchemaRegistrySpec | None = None
 
     @model_validator(mode="after")
     def _two_principals_unless_told(self) -> EnvironmentSpec:
@@ -344,6 +347,7 @@ def _fields_at(path: tuple[str | int, ...]) -> str:
         "principals": PrincipalSpec,
         "grants": GrantSpec,
         "bucket": BucketSpec,
+        "schema_registry": SchemaRegistrySpec,
     }
     names = [part for part in path if isinstance(part, str) and part in models]
     model = models[names[-1]] if names else EnvironmentSpec

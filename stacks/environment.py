@@ -45,7 +45,8 @@ def deploy(inputs: StackInputs) -> None:
     Exports: `vpc_id`, `subnet_ids`, `route_table_ids`, `s3_endpoint_id`, `broker_security_group_id`,
     `client_security_group_id`, `bucket_name`, `kms_key_arn`, `cluster_arn`, `cluster_name`, `log_group`, `role_arns`
     (`operator`, `client`, `connector`), `principal_role_arns` (by IAM principal), `boundary_arn`, `secret_arns` (by
-    SCRAM principal), `certificate_authority_arn` (null without mTLS). None of them is secret.
+    SCRAM principal), `certificate_authority_arn` (null without mTLS), `registry_secret_arn` (null without a schema
+    registry of the environment's own). None of them is secret.
     """
     keys = Keys(inputs)
     authority = Authority(inputs) if inputs.mtls else None
@@ -79,3 +80,4 @@ def deploy(inputs: StackInputs) -> None:
     pulumi.export("boundary_arn", identity.boundary.arn)
     pulumi.export("secret_arns", {name: secret.arn for name, secret in credentials.secrets.items()})
     pulumi.export("certificate_authority_arn", authority.authority.arn if authority else None)
+    pulumi.export("registry_secret_arn", credentials.registry.arn if credentials.registry else None)

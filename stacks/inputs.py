@@ -49,6 +49,14 @@ class PrincipalInputs:
 
 
 @dataclass(frozen=True)
+class RegistryInputs:
+    """The user of the schema registry that the target runs beside the cluster."""
+
+    username: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True)
 class StackInputs:
     """One environment.
 
@@ -66,6 +74,7 @@ class StackInputs:
         scram: whether the cluster has the SASL/SCRAM listener.
         iam: whether it has the IAM listener; it always has, since MSK has no super user who could create the first ACL.
         mtls: whether it has the mTLS listener, for certificates of an authority of the environment's own.
+        registry: the schema registry's user, whose secret the stack keeps; None without a registry of our own.
     """
 
     lease_id: str
@@ -81,6 +90,7 @@ class StackInputs:
     scram: bool = True
     iam: bool = True
     mtls: bool = True
+    registry: RegistryInputs | None = None
 
     def __post_init__(self) -> None:
         if not self.iam:

@@ -14,6 +14,8 @@ _HERE = Path(__file__).parent
 KAFKA_LOCK = _HERE / "kafka-jars.lock.json"
 #: The Eclipse compiler for Java: the packaged JRE has no javac.
 COMPILER_LOCK = _HERE / "compiler.lock.json"
+#: AWS's library for Java clients of the IAM listener, with the AWS SDK in it (10 MB). Clients load it, brokers do not.
+IAM_CLIENT_LOCK = _HERE / "iam-client.lock.json"
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Artifact:
     """One jar in the Maven repository.
 
     Attributes:
-        coordinate: `group:artifact:version`.
+        coordinate: `group:artifact:version`, or with a classifier as a fourth part.
         sha256: the digest of the jar, in hexadecimal.
     """
 
@@ -29,16 +31,17 @@ class Artifact:
     sha256: str
 
     @cached_property
-    def parts(self) -> tuple[str, str, str]:
-        """Group, artifact and version; raises ValueError when the coordinate has another form."""
-        group, artifact, version = self.coordinate.split(":")
-        return group, artifact, version
+    def parts(self) -> tuple[str, str, str, str]:
+        """Group, artifact, version and classifier (empty: none); raises ValueError when there are more parts."""
+        if self.coordinate.count(":") not in {2, 3}:
+            raise ValueError(f"{self.coordinate!r} is no coordinate of an artifact")
+        group, artifact, version, classifier = [*self.coordinate.split(":"), ""][:4]
+        return group, artifact, version, classifier
 
     @property
     def filename(self) -> str:
         """The jar's name in the cache."""
-        _, artifact, version = self.parts
-        return f"{artifact}-{version}.jar"
+        return "-".join(part for part in self.parts[1:] if part) + ".jar"
 
 
 def read_lock(path: Path) -> tuple[Artifact, ...]:

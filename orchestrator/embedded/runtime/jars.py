@@ -50,10 +50,10 @@ def fetch_from_maven(artifact: Artifact, directory: Path) -> Path:
         RuntimeError: no repository has the artifact.
         OSError: the file could not be written.
     """
-    group, name, version = artifact.parts
+    group, name, version, classifier = artifact.parts
     shutil.rmtree(directory, ignore_errors=True)  # a partial file of an attempt that failed
     context = MavenContext(repo_cache=directory, local_repos=[], timeout=_TIMEOUT_S)
-    return Path(context.project(group, name).at_version(version).artifact().resolve())
+    return Path(context.project(group, name).at_version(version).artifact(classifier=classifier).resolve())
 
 
 def sha256_of(path: Path) -> str:
