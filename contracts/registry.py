@@ -32,6 +32,10 @@ MODULES = (
     "contracts.clients.delivery",
     "contracts.clients.transactions",
     "contracts.clients.groups",
+    "contracts.clients.matrix",
+    "contracts.schemas.endpoint",
+    "contracts.schemas.evolution",
+    "contracts.schemas.serialization",
     "contracts.bucket",
     "contracts.bucket_settings",
     "contracts.network",
@@ -128,6 +132,7 @@ class Registry:
         needs: tuple[str, ...] = (),
         layers: tuple[Layer, ...] = ("local", "cloud"),
         vantage: Vantage = "this machine",
+        deadline_s: float | None = None,
     ) -> Callable[[Callable[[Environment], Iterable[Member]]], Callable[[Environment], Iterable[Member]]]:
         """Declare a family; the decorated function yields its members for one environment."""
 
@@ -138,7 +143,7 @@ class Registry:
                 for member in members(environment):
                     yield Contract(
                         member.id, member.title or title, risk, layers, member.statement, remediation,
-                        documentation, needs, vantage, member.probe,
+                        documentation, needs, vantage, member.probe, deadline_s,
                     )  # fmt: skip
 
             self.add(Entry(pattern, title, risk, layers, statement, remediation, documentation, needs, vantage, expand))
