@@ -107,6 +107,7 @@ class Contract:
         needs: parts of the environment without which there is nothing to probe (see `contracts.needs`).
         vantage: where the probe looks from.
         probe: finds out; raises ProbeError (or anything else) when it cannot.
+        deadline_s: seconds that this probe gets where others get the run's; None is the run's.
     """
 
     id: str
@@ -119,6 +120,7 @@ class Contract:
     needs: tuple[str, ...]
     vantage: Vantage
     probe: Probe = field(repr=False, compare=False)
+    deadline_s: float | None = None
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ def run(
         environment: what is probed.
         access: how it is reached; the caller closes it.
         select: patterns of contract ids; empty means all.
-        deadline_s: seconds for each probe, counted from its own start.
+        deadline_s: seconds for each probe, counted from its own start; a contract may have its own.
         on_result: called in the caller's thread as each result arrives (in order of arrival).
         registry: another register than the product's own.
 
@@ -60,7 +60,7 @@ def run(
     while waiting or running:
         while waiting and len(running) < CONCURRENCY:
             index, contract = waiting.popleft()
-            watch = Watch(deadline_s)
+            watch = Watch(contract.deadline_s or deadline_s)
             running[index] = (contract, watch)
             thread = threading.Thread(
                 target=_probe, args=(index, contract, access, watch, answers), name=f"probe {contract.id}", daemon=True

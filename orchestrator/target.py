@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import os
+import threading
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, Protocol
 
+from orchestrator import java_client_versions
 from orchestrator.aws import AwsSession, Credentials
 from orchestrator.embedded import cloud as embedded_cloud
 from orchestrator.embedded.cloud import CloudInfo
-from orchestrator.environment import CloudEndpoint
+from orchestrator.environment import CloudEndpoint, SchemaRegistry
 from orchestrator.errors import EphkError, UsageError
+from orchestrator.java_client_versions import JavaClient
 from orchestrator.lease import Lease
 from orchestrator.paths import cache_home
-from orchestrator.progress import Progress
+from orchestrator.progress import Progress, SilentProgress
+from orchestrator.spec_registry import SchemaRegistrySpec
 
 #: The embedded cloud's only region.
 EMBEDDED_REGION = "us-east-1"
 #: The embedded account; the gateway says the same.
 EMBEDDED_ACCOUNT = "123456789012"
+
+#: Where a lease's schema registry lives, below the lease; the embedded cloud sweeps the same.
+_REGISTRY = "registry"
 
 TargetName = Literal["embedded", "aws"]
 
@@ -59,6 +67,27 @@ class Target(Protocol):
 
     def end_leftovers(self, lease_directory: Path) -> int:
         """End processes of a lease whose cloud is gone; returns how many."""
+        ...
+
+    def prepare_registry(self, progress: Progress, wanted: SchemaRegistrySpec) -> None:
+        """Install what the spec's schema registry needs; raises UsageError when the target cannot run one."""
+        ...
+
+    def start_registry(
+        self, lease_directory: Path, user: tuple[str, str], compatibility: str, stopping: threading.Event
+    ) -> SchemaRegistry:
+        """Start a schema registry that belongs to a lease and wait until it serves.
+
+        Args:
+            lease_directory: the lease's.
+            user: its user's name and password.
+            compatibility: the rule of every subject.
+            stopping: set by whoever does not want to wait any longer.
+        """
+        ...
+
+    def end_registry(self, lease_directory: Path) -> bool:
+        """End a lease's schema registry, also one that outlived the cloud; tells whether it ran."""
         ...
 
     def release(self) -> None:
@@ -136,6 +165,32 @@ class EmbeddedTarget:
 
         return int(BrokerCluster.end_leftovers(lease_directory))
 
+    def prepare_registry(self, progress: Progress, wanted: SchemaRegistrySpec) -> None:
+        """Fetch the registry when the spec wants one to be run; an existing one needs nothing."""
+        if wanted.kind is not None:
+            from orchestrator.embedded.registry import ensure_registry
+
+            ensure_registry(progress)
+
+    def start_registry(
+        self, lease_directory: Path, user: tuple[str, str], compatibility: str, stopping: threading.Event
+    ) -> SchemaRegistry:
+        """Start Apicurio Registry on a loopback port."""
+        from orchestrator.embedded.registry import RegistrySettings, start_registry
+
+        settings = RegistrySettings(lease_directory / _REGISTRY, *user, compatibility=compatibility)
+        running = start_registry(settings, stopping)
+        return SchemaRegistry(url=running.url, ca_pem=running.ca_pem)
+
+    def end_registry(self, lease_directory: Path) -> bool:
+        """End it by its record."""
+        directory = lease_directory / _REGISTRY
+        if not directory.is_dir():
+            return False
+        from orchestrator.embedded.registry import end_registry
+
+        return end_registry(directory)
+
     def release(self) -> None:
         """Stop the cloud when the last lease is gone, unless a person started it."""
         embedded_cloud.stop_if_idle()
@@ -185,6 +240,35 @@ class AwsTarget:
     def end_leftovers(self, lease_directory: Path) -> int:  # noqa: ARG002 - the protocol's name
         """Return 0: nothing of an environment on AWS runs here."""
         return 0
+
+    def prepare_registry(self, progress: Progress, wanted: SchemaRegistrySpec) -> None:  # noqa: ARG002 - the protocol's name
+        """Refuse to run one; an existing one needs nothing.
+
+        Raises:
+            UsageError: the spec wants a registry to be run.
+        """
+        if wanted.kind is not None:
+            raise UsageError(
+                "a schema registry is not provisioned on aws in this version: it would need a service (ECS or EC2), a "
+                "database and a load balancer of its own",
+                next_step="Name an existing one instead: 'schema_registry: {url: ..., secret: ...}'.",
+            )
+
+    def start_registry(
+        self,
+        lease_directory: Path,  # noqa: ARG002 - the protocol's names
+        user: tuple[str, str],  # noqa: ARG002
+        compatibility: str,
+        stopping: threading.Event,  # noqa: ARG002
+    ) -> SchemaRegistry:
+        """Refuse like `prepare_registry`."""
+        wanted = SchemaRegistrySpec.model_validate({"kind": "apicurio", "compatibility": compatibility})
+        self.prepare_registry(SilentProgress(), wanted)
+        raise AssertionError("prepare_registry has refused")
+
+    def end_registry(self, lease_directory: Path) -> bool:  # noqa: ARG002 - the protocol's name
+        """Return False: nothing of an environment on AWS runs here."""
+        return False
 
     def release(self) -> None:
         """Do nothing: the account stays."""
@@ -245,6 +329,19 @@ def kafka_runtime_report() -> tuple[bool, str]:
     artifacts = read_lock(KAFKA_LOCK)
     there = sum((directory / artifact.filename).is_file() for artifact in artifacts)
     return there == len(artifacts), f"{there} of {len(artifacts)} jars in {directory}"
+
+
+def java_clients(
+    progress: Progress | None = None, versions: Sequence[str] = java_client_versions.VERSIONS
+) -> dict[str, JavaClient]:
+    """Return Apache's Java clients by version: those in the cache, or all of them, fetched, when `progress` is given.
+
+    Raises:
+        EphkError: a jar could not be fetched or differs from its lock.
+    """
+    from orchestrator.embedded.java_clients import cached_clients, ensure_clients
+
+    return cached_clients(versions) if progress is None else ensure_clients(progress, versions)
 
 
 def preview_session() -> AwsSession:

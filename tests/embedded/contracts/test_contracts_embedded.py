@@ -48,10 +48,15 @@ def cluster(harness: Harness, **changes: Any) -> Environment:
     return environment.model_copy(update={"cluster": environment.cluster.model_copy(update=changes)})
 
 
-def test_a_sound_environment_is_verified_throughout(harness: Harness) -> None:
+def test_a_sound_environment_is_verified_throughout(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Another test runs the Java clients: here they would take the processors from everybody else.
+    monkeypatch.setattr("orchestrator.target.java_clients", lambda **_: {})
     found = probe(harness)
     assert len(found) > 50
-    assert {r.id: (r.status, r.reason) for r in found.values() if r.status != "verified"}.keys() <= NEEDS_THE_GATEWAY
+    elsewhere = {i for i, r in found.items() if i.startswith(("schema.", "clients.matrix.java-"))}
+    assert {found[i].status for i in elsewhere} == {"not_covered"}
+    others = [r for i, r in found.items() if i not in elsewhere]
+    assert {r.id: (r.status, r.reason) for r in others if r.status != "verified"}.keys() <= NEEDS_THE_GATEWAY
     assert {r.layer for r in found.values()} == {"local"}
     assert len(found["listener.tls.chain"].evidence) == 9
     answers = found["acl.reader.deny.produce.orders"].evidence["answers"]
