@@ -9,7 +9,7 @@ WORKERS ?= 2
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench clean
+.PHONY: help setup demo test chaos fuzz lint format resilience bench docs clean
 
 help:  ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,11 @@ demo: setup  ## The main job: up, verify, produce and consume, down, receipt, sc
 test: setup  ## All tests, with the coverage floor
 	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --cov --cov-report=term:skip-covered
 
+RUNS ?= 100
+SEED ?= 1
+chaos: setup  ## Kill commands, engine, plugin and reaper at random moments; RUNS=100 SEED=1; leaks must be 0
+	@$(BIN)/python -m tests.chaos --runs $(RUNS) --seed $(SEED)
+
 lint: $(STAMP)  ## Ruff (with docstring rules), formatting, mypy --strict
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -40,8 +45,17 @@ format: $(STAMP)  ## Let ruff fix and format
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
+resilience: setup  ## The production layer: reboot, kill and move brokers under load (two minutes)
+	@$(BIN)/ephk up --name resilience
+	@$(BIN)/ephk verify resilience --layer production; status=$$?; $(BIN)/ephk down resilience && exit $$status
+
 bench: setup  ## Compare ephk with bare brokers, in one run
 	@$(BIN)/python -m tests.bench
+
+docs: $(STAMP)  ## Write docs/contracts.md and the JSON Schemas anew from the code
+	@$(BIN)/python -m orchestrator.reports.published .
+fuzz: $(STAMP)  ## 10,000 malformed requests, policies and tokens against the gateway, in process
+	@EPHK_FUZZ_EXAMPLES=1430 $(BIN)/python -m pytest -q -p no:cacheprovider tests/unit/gateway/test_gateway_fuzz_*.py
 
 clean:  ## Remove the venv and build products (caches under $XDG_CACHE_HOME/ephk stay)
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov

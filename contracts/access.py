@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from contracts import tls
 from contracts.credentials import Credentials
 from contracts.memo import Memo
-from contracts.model import ProbeError, Watch
+from contracts.model import OutOfReachError, ProbeError, Watch
 from contracts.wire import BrokerConnection, OAuthBearer, Sasl, Scram, WireError, requests
 from orchestrator import kafka_clients
 from orchestrator.aws import AwsSession
@@ -90,17 +90,20 @@ class Access:
         """Return somebody who may connect to a listener.
 
         Raises:
-            ProbeError: the environment has nobody of that kind.
+            OutOfReachError: the environment has nobody of that kind.
         """
-        for principal in self.environment.principals:
-            if principal.auth == listener:
+        known = [principal for principal in self.environment.principals if principal.auth == listener]
+        for principal in known:
+            if principal.auth == "mtls" or principal.secret_arn is not None or principal.role_arn is not None:
                 return principal
         if listener == "iam" and "operator" in self.environment.roles:
             return self.operator
         if listener == "mtls" and self.environment.cluster.certificate_authority_arn is not None:
             name = f"ephk-probe-{self.environment.lease_id}"
             return Principal(name=name, auth="mtls", kafka_principal=f"User:CN={name}")
-        raise ProbeError(f"the environment has no identity that could use the {listener} listener")
+        if known:
+            raise OutOfReachError(f"principal {known[0].name} names nothing that it could prove itself with")
+        raise OutOfReachError(f"the environment has no identity that could use the {listener} listener")
 
     def sasl(self, principal: Principal, watch: Watch) -> Sasl | None:
         """Return how a principal authenticates; None for mTLS."""
@@ -196,7 +199,7 @@ class Access:
             return connection
 
         connection = self._memo.get(("connection", key), connect, watch)
-        if connection.broken:
+        if connection.stale():
             self._memo.forget(("connection", key))
             connection = self._memo.get(("connection", key), connect, watch)
         return connection
@@ -228,12 +231,12 @@ class Access:
 
         Raises:
             WireError: the brokers could not be asked, and the bootstrap servers are fewer than the brokers.
-            ProbeError: likewise, because nobody may ask.
+            OutOfReachError: likewise, because nobody may ask.
         """
         bootstrap = self.bootstrap(listener)
         try:
             advertised = tuple(self.brokers(self.identity(listener), watch).values())
-        except (WireError, ProbeError, EphkError):
+        except (WireError, ProbeError, OutOfReachError, EphkError):
             if len(bootstrap) < self.environment.cluster.brokers:
                 raise
             advertised = ()

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Mapping
 
 from contracts.access import ANSWER_S, Access, Address
+from contracts.applicability import IAM_ONLY
 from contracts.credentials import self_signed
 from contracts.listeners import try_tls
 from contracts.model import Failed, Outcome, ProbeError, Verified, Watch
@@ -32,6 +33,7 @@ def _scram_principals(access: Access) -> list[Principal]:
     remediation="Associate the secret with the cluster; it must be named AmazonMSK_* and use a customer-managed key",
     documentation="Amazon MSK Developer Guide, Sign-in credentials authentication with AWS Secrets Manager",
     needs=("listener.scram", "principal.scram"),
+    not_on=IAM_ONLY,
 )
 def scram_accepts(access: Access, watch: Watch) -> Outcome:
     """Authenticate as every principal on every broker."""
@@ -66,6 +68,7 @@ def judge_wrong_password(codes: Mapping[str, int]) -> Outcome:
     remediation="Check the SASL configuration of the SCRAM listener",
     documentation="RFC 5802; KIP-84, KIP-152",
     needs=("listener.scram", "principal.scram"),
+    not_on=IAM_ONLY,
 )
 def wrong_password(access: Access, watch: Watch) -> Outcome:
     """Authenticate as a real user with a random password."""
@@ -97,6 +100,7 @@ def wrong_password(access: Access, watch: Watch) -> Outcome:
     remediation="Name the private CA in the cluster's client authentication",
     documentation="Amazon MSK Developer Guide, Mutual TLS client authentication for Amazon MSK",
     needs=("listener.mtls", "authority"),
+    not_on=IAM_ONLY,
 )
 def mtls_accepts(access: Access, watch: Watch) -> Outcome:
     """Issue a certificate and use it on every broker."""
@@ -146,6 +150,7 @@ def _alert(access: Access, address: Address, watch: Watch, pair: object = None) 
     remediation="Set ssl.client.auth=required; do not enable unauthenticated access",
     documentation="RFC 8446, section 4.4.2.4; Amazon MSK Developer Guide, Mutual TLS client authentication",
     needs=("listener.mtls",),
+    not_on=IAM_ONLY,
 )
 def no_certificate(access: Access, watch: Watch) -> Outcome:
     """Connect without a certificate."""
@@ -161,6 +166,7 @@ def no_certificate(access: Access, watch: Watch) -> Outcome:
     remediation="Trust only the environment's private CA on the mTLS listener",
     documentation="RFC 8446, section 4.4.2.4; Amazon MSK Developer Guide, Mutual TLS client authentication",
     needs=("listener.mtls",),
+    not_on=IAM_ONLY,
 )
 def foreign_certificate(access: Access, watch: Watch) -> Outcome:
     """Connect with a self-signed certificate that bears a principal's name."""

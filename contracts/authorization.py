@@ -282,7 +282,7 @@ def _deny_other_topic(principal: Principal) -> Probe:
     statement="Every broker hides a topic that the operator made from the principal, and refuses to read and write it",
     remediation="Remove the ACL or policy that is too wide; check prefixes, wildcards and User:*",
     documentation="Apache Kafka documentation, Authorization and ACLs; KIP-290",
-    needs=("operator", "listener.iam"),
+    needs=("operator", "listener.iam", "writes"),
 )
 def deny_other_topic(environment: Environment) -> Iterable[Member]:
     """Yield one member for each principal."""

@@ -70,7 +70,7 @@ def judge_encryption(rules: list[Mapping[str, Any]], head: Mapping[str, Any], ke
     statement="An object put without any encryption header lands encrypted with the environment's KMS key",
     remediation="Set the bucket's default encryption to aws:kms with the environment's key",
     documentation="Amazon S3 User Guide, Setting default server-side encryption behavior for Amazon S3 buckets",
-    needs=("bucket",),
+    needs=("bucket", "writes"),
 )
 def encryption(access: Access, watch: Watch) -> Outcome:
     """Put an object and ask how it is encrypted."""
@@ -113,7 +113,7 @@ def judge_public_access(block: Mapping[str, Any], anonymous: Mapping[str, str]) 
     statement="All four public access blocks are on, and unsigned requests to get and list get AccessDenied",
     remediation="Turn on all four settings of the bucket's public access block",
     documentation="Amazon S3 User Guide, Blocking public access to your Amazon S3 storage",
-    needs=("bucket",),
+    needs=("bucket", "writes"),
 )
 def public_access(access: Access, watch: Watch) -> Outcome:
     """Read the settings, then try as a stranger on an object that exists."""
@@ -176,7 +176,7 @@ def judge_tls_only(over_https: str, over_http: str) -> Outcome:
     statement="The request that succeeds over HTTPS gets AccessDenied over plain HTTP",
     remediation="Deny s3:* when aws:SecureTransport is false, for the bucket and its objects",
     documentation="Amazon S3 User Guide, Security best practices: Enforce encryption of data in transit",
-    needs=("bucket",),
+    needs=("bucket", "writes"),
 )
 def tls_only(access: Access, watch: Watch) -> Outcome:
     """Get one object both ways, with the same identity."""
@@ -201,7 +201,7 @@ def tls_only(access: Access, watch: Watch) -> Outcome:
     statement="An object that is put comes back byte for byte, is listed, and is gone after its deletion",
     remediation="Check the bucket policy, the key's policy and the caller's permissions on both",
     documentation="Amazon S3 User Guide, Working with objects in Amazon S3",
-    needs=("bucket",),
+    needs=("bucket", "writes"),
 )
 def round_trip(access: Access, watch: Watch) -> Outcome:
     """Put, get, list and delete random bytes."""

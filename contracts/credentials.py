@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from aws_msk_iam_sasl_signer import MSKAuthTokenProvider
@@ -16,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from contracts.memo import Memo
-from contracts.model import ProbeError, Watch
+from contracts.model import OutOfReachError, ProbeError, Watch
 from orchestrator.aws import AwsSession
 from orchestrator.environment import Environment, Principal
 from orchestrator.kafka_clients import ClientKeyPair
@@ -26,6 +27,8 @@ _SESSION_NAME = "ephk-verify"
 #: Private CAs need a moment between issuing a certificate and handing it out.
 _ISSUE_POLL_S = 0.05
 _CERTIFICATE_DAYS = 1
+#: Where an adopted environment's SCRAM secret is a file of the same shape instead of an ARN.
+FILE_SECRET = "file:"  # noqa: S105 - a prefix
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ class Credentials:
     def scram(self, principal: Principal, watch: Watch) -> ScramSecret:
         """Return a SCRAM principal's user and password from Secrets Manager."""
         if principal.secret_arn is None:
-            raise ProbeError(f"principal {principal.name} names no secret that holds its password")
+            raise OutOfReachError(f"principal {principal.name} names no secret that holds its password")
         return self._user(f"principal {principal.name}", principal.secret_arn, watch)
 
     def registry(self, watch: Watch) -> ScramSecret | None:
@@ -83,9 +86,9 @@ class Credentials:
     def _user(self, whose: str, secret_arn: str, watch: Watch) -> ScramSecret:
         def read() -> ScramSecret:
             watch.waiting(f"the secret of {whose}")
-            text = self._session.client("secretsmanager").get_secret_value(SecretId=secret_arn)
+            text = self._secret_text(secret_arn)
             try:
-                document = json.loads(text["SecretString"])
+                document = json.loads(text)
                 secret = ScramSecret(document["username"], document["password"])
             except (KeyError, TypeError, ValueError):
                 raise ProbeError(
@@ -96,16 +99,23 @@ class Credentials:
 
         return self._memo.get(("user", secret_arn), read, watch)
 
+    def _secret_text(self, where: str) -> str:
+        """Read a secret from Secrets Manager, or from a file of an adopted environment (`file:PATH`)."""
+        if where.startswith(FILE_SECRET):
+            try:
+                return Path(where.removeprefix(FILE_SECRET)).read_text()
+            except (OSError, UnicodeDecodeError) as error:
+                reason = getattr(error, "strerror", None) or "it is not text"
+                raise ProbeError(f"cannot read the secret {where}: {reason}") from None
+        return str(self._session.client("secretsmanager").get_secret_value(SecretId=where).get("SecretString", ""))
+
     def role(self, role_arn: str, watch: Watch) -> AwsSession:
         """Return a session of an assumed role."""
 
         def assume() -> AwsSession:
             watch.waiting(f"credentials of role {role_arn}")
             session = self._session.assume_role(role_arn, _SESSION_NAME)
-            if session.credentials is not None:
-                self.secret_values.update(
-                    filter(None, (session.credentials.secret_access_key, session.credentials.session_token))
-                )
+            self.signing_keys(session)
             return session
 
         return self._memo.get(("role", role_arn), assume, watch)
@@ -113,22 +123,44 @@ class Credentials:
     def token(self, principal: Principal, watch: Watch) -> tuple[str, float]:
         """Return an MSK IAM token of the principal's role, and when it expires in seconds since the epoch."""
         if principal.role_arn is None:
-            raise ProbeError(f"principal {principal.name} names no IAM role")
-        keys = self.role(principal.role_arn, watch).credentials
-        if keys is None:
-            raise ProbeError(f"role {principal.role_arn} gave no credentials")
-        provider = _Fixed(BotocoreCredentials(keys.access_key_id, keys.secret_access_key, keys.session_token))
+            raise OutOfReachError(f"principal {principal.name} names no IAM role")
+        return self.sign(self.signing_keys(self.role(principal.role_arn, watch)))
+
+    def sign(self, keys: BotocoreCredentials) -> tuple[str, float]:
+        """Return an MSK IAM token that these keys sign, and when it expires in seconds since the epoch."""
         token, expires_ms = MSKAuthTokenProvider.generate_auth_token_from_credentials_provider(
-            self._environment.cloud.region, provider
+            self._environment.cloud.region, _Fixed(keys)
         )
         self.secret_values.add(token)
         return str(token), float(expires_ms) / 1000
+
+    @property
+    def base_keys(self) -> tuple[str, str] | None:
+        """The access key with which roles are assumed; None where that is the caller's own AWS configuration."""
+        own = self._session.credentials
+        return (own.access_key_id, own.secret_access_key) if own is not None else None
+
+    def another_session(self, principal: Principal, watch: Watch, *, same_name: bool) -> BotocoreCredentials:
+        """Assume the principal's role anew, under the same session name or under another; returns the keys."""
+        if principal.role_arn is None:
+            raise OutOfReachError(f"principal {principal.name} names no IAM role")
+        watch.waiting(f"another session of role {principal.role_arn}")
+        name = _SESSION_NAME if same_name else f"{_SESSION_NAME}-other"
+        return self.signing_keys(self._session.assume_role(principal.role_arn, name))
+
+    def signing_keys(self, session: AwsSession) -> BotocoreCredentials:
+        """Return the keys of an assumed role, as signers take them."""
+        keys = session.credentials
+        if keys is None:
+            raise ProbeError("the role gave no credentials")
+        self.secret_values.update(filter(None, (keys.secret_access_key, keys.session_token)))
+        return BotocoreCredentials(keys.access_key_id, keys.secret_access_key, keys.session_token)
 
     def certificate(self, common_name: str, watch: Watch) -> ClientKeyPair:
         """Issue a client certificate from the environment's private CA (ACM PCA), valid for a day."""
         authority = self._environment.cluster.certificate_authority_arn
         if authority is None:
-            raise ProbeError("the environment names no private certificate authority")
+            raise OutOfReachError("the environment names no private certificate authority")
 
         def issue() -> ClientKeyPair:
             watch.waiting(f"a client certificate for {common_name} from the private CA")

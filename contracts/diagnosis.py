@@ -11,13 +11,13 @@ import re
 import socket
 import ssl
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
 
 from botocore import exceptions as aws
 from botocore.parsers import ResponseParserError
 from confluent_kafka import KafkaError, KafkaException
 
+from contracts.symptoms import DiagnosisLayer, denying_policy, origin_of
 from contracts.wire.errors import (
     ConnectError,
     SaslRefusedError,
@@ -26,9 +26,8 @@ from contracts.wire.errors import (
     WireTimeoutError,
     error_name,
 )
+from orchestrator.environment import MSK_PORTS
 from orchestrator.errors import EphkError
-
-DiagnosisLayer = Literal["dns", "tcp", "timeout", "tls", "sasl", "acl", "iam", "api", "protocol", "unknown"]
 
 
 @dataclass(frozen=True)
@@ -40,12 +39,21 @@ class Diagnosis:
         layer: where it failed.
         cause: one sentence.
         next_step: what to do; empty when there is nothing to suggest.
+        source: who found or documents this cause.
+        command: a command of this product that shows more or sets it right.
     """
 
     code: str
     layer: DiagnosisLayer
     cause: str
     next_step: str = ""
+    source: str = ""
+    command: str = ""
+
+    def as_evidence(self) -> dict[str, str]:
+        """Return the diagnosis as evidence: code and layer, with source and command when there are any."""
+        found = {"diagnosis": self.code, "layer": self.layer, "source": self.source, "command": self.command}
+        return {name: value for name, value in found.items() if value}
 
     def sentence(self) -> str:
         """Return cause and next step as one line."""
@@ -157,15 +165,21 @@ def explain(error: BaseException) -> Diagnosis:
     """Return what an exception means; never raises, and answers `unknown.*` for what it does not know."""
     for kind, explainer in _EXPLAINERS:
         if isinstance(error, kind):
-            return explainer(error)
+            return sourced(explainer(error))
     return Diagnosis(f"unknown.{type(error).__name__}", "unknown", f"{type(error).__name__}: {error}")
+
+
+def sourced(found: Diagnosis) -> Diagnosis:
+    """Return a diagnosis with its source and next command, where the table of symptoms knows its code."""
+    source, command = origin_of(found.code)
+    return replace(found, source=found.source or source, command=found.command or command)
 
 
 def explain_kafka(code: int, text: str = "") -> Diagnosis:
     """Return what a Kafka or librdkafka error code means."""
     name = error_name(code)
     if code in _KAFKA:
-        return _meaning(_KAFKA[code], f"{name}: {text}" if text else name)
+        return sourced(_meaning(_KAFKA[code], f"{name}: {text}" if text else name))
     return Diagnosis(f"protocol.{name.lower()}", "protocol", f"{name}: {text}" if text else name)
 
 
@@ -190,6 +204,13 @@ def _connect(error: ConnectError) -> Diagnosis:
 
 
 def _timeout(error: WireTimeoutError) -> Diagnosis:
+    port = error.address.rpartition(":")[2]
+    if port.isdigit() and int(port) in MSK_PORTS.values():
+        return Diagnosis(
+            "timeout.private-listener", "timeout",
+            f"{error}; a time-out is not a refusal, and port {port} answers inside the VPC only",
+            f"Probe from inside the VPC, or enable public access and use port {int(port) + 100}.",
+        )  # fmt: skip
     return Diagnosis(
         "timeout.broker", "timeout", f"{error}; a time-out is not a refusal",
         "Check security groups and the return path of network ACLs; private listeners answer inside the VPC only.",
@@ -227,11 +248,8 @@ def _client(error: aws.ClientError) -> Diagnosis:
         match = _NOT_AUTHORIZED.search(text)
         action = match["action"] if match else f"{error.operation_name} (the API's operation)"
         resource = match["resource"] if match and match["resource"] else "its resource"
-        return Diagnosis(
-            "iam.denied", "iam", f"IAM denies {action} on {resource}: {text}",
-            "Allow the action in the caller's policy; then look at the boundary, the organization's SCPs and the "
-            "resource's own policy.",
-        )  # fmt: skip
+        level, where = denying_policy(text)
+        return Diagnosis(f"iam.denied{level}", "iam", f"IAM denies {action} on {resource}: {text}", where)
     if code in _AWS:
         return _meaning(_AWS[code], f"{error.operation_name}: {text}")
     return Diagnosis(f"api.{code or 'unknown'}", "api", f"{error.operation_name}: {code} {text}".rstrip())

@@ -59,6 +59,10 @@ class ProbeError(Exception):
         self.evidence: Mapping[str, Any] = evidence or {}
 
 
+class OutOfReachError(Exception):
+    """The environment object lacks what a probe would need to ask. Becomes status `not_covered`, with this reason."""
+
+
 class Watch:
     """A probe's clock: what it is waiting for, and how much time is left.
 
@@ -107,7 +111,8 @@ class Contract:
         needs: parts of the environment without which there is nothing to probe (see `contracts.needs`).
         vantage: where the probe looks from.
         probe: finds out; raises ProbeError (or anything else) when it cannot.
-        deadline_s: seconds that this probe gets where others get the run's; None is the run's.
+        deadline_s: seconds for the probe; None takes the run's.
+        disruptive: the probe restarts, kills or moves something: it runs alone, and only when it is asked for.
     """
 
     id: str
@@ -121,6 +126,7 @@ class Contract:
     vantage: Vantage
     probe: Probe = field(repr=False, compare=False)
     deadline_s: float | None = None
+    disruptive: bool = False
 
 
 @dataclass(frozen=True)
@@ -131,6 +137,8 @@ class Result:
         layer: `local` on the embedded target, whatever the contract could speak for elsewhere.
         reason: empty when verified.
         duration_s: seconds that the probe took.
+        remediation: the contract's own, for those who read the result.
+        documentation: likewise.
     """
 
     id: str
@@ -143,6 +151,8 @@ class Result:
     evidence: dict[str, Any] = field(default_factory=dict)
     reason: str = ""
     duration_s: float = 0.0
+    remediation: str = ""
+    documentation: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the result as `report.json` holds it."""
@@ -157,4 +167,6 @@ class Result:
             "evidence": self.evidence,
             "reason": self.reason,
             "duration_s": round(self.duration_s, 3),
+            "remediation": self.remediation,
+            "documentation": self.documentation,
         }

@@ -25,10 +25,23 @@ _PRESENT: dict[str, tuple[Callable[[Environment], bool], str]] = {
         "the environment names no private certificate authority, so no client certificate can be issued",
     ),
     "operator": (lambda e: "operator" in e.roles, "the environment names no operator role"),
+    "roles": (
+        lambda e: bool(e.roles) or any(p.role_arn for p in e.principals),
+        "the environment names no IAM role",
+    ),
+    "boundary": (lambda e: e.boundary_arn is not None, "the environment names no permissions boundary"),
+    "state": (
+        lambda e: e.state_bucket is not None,
+        "the environment's state is in files of the machine that made it, which no cloud identity reaches",
+    ),
     "bucket": (lambda e: e.bucket is not None, "the environment has no bucket"),
     "log-group": (lambda e: e.log_group is not None, "the environment names no log group"),
     "network": (lambda e: e.network is not None, "the environment names no network"),
     "schema-registry": (lambda e: e.schema_registry is not None, "the environment has no schema registry"),
+    "writes": (
+        lambda e: not e.read_only,
+        "the environment is somebody else's, and nothing is written to it (`ephk adopt --allow-writes` permits it)",
+    ),
     "tags": (lambda e: bool(e.tags), "the environment declares no tags"),
 }
 

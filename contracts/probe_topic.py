@@ -26,20 +26,27 @@ def ensure(access: Access, watch: Watch) -> str:
 
 
 def create(
-    access: Access, name: str, watch: Watch, *, partitions: int = 1, config: Mapping[str, str] | None = None
+    access: Access,
+    name: str,
+    watch: Watch,
+    *,
+    partitions: int = 1,
+    config: Mapping[str, str] | None = None,
+    replicas: int | None = None,
 ) -> str:
     """Create a topic for the length of the run, wait until every broker shows it, and return its name.
+
+    Without `replicas` it has three, or as many as there are brokers.
 
     Raises:
         ProbeError: the operator may not create it, or a broker does not show it in time.
     """
-    replicas = min(3, access.environment.cluster.brokers)
     watch.waiting(f"the operator to create topic {name}")
     code, message = requests.create_topic(
         _controller(access, watch),
         name,
         partitions=partitions,
-        replicas=replicas,
+        replicas=replicas or min(3, access.environment.cluster.brokers),
         timeout_ms=_TIMEOUT_MS,
         config=config,
     )

@@ -11,13 +11,15 @@ import functools
 import importlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from contracts import needs as needs_module
+from contracts.applicability import NotOn
 from contracts.model import Contract, Layer, Probe, Vantage
+from contracts.selection import Selection
 from orchestrator.environment import Environment
-from orchestrator.errors import UsageError
+from orchestrator.errors import EphkError
 
 Expander = Callable[[Environment], Iterable[Contract]]
 
@@ -27,6 +29,7 @@ MODULES = (
     "contracts.listeners",
     "contracts.ciphers",
     "contracts.authentication",
+    "contracts.iam_authentication",
     "contracts.authorization",
     "contracts.drift",
     "contracts.clients.delivery",
@@ -36,13 +39,23 @@ MODULES = (
     "contracts.schemas.endpoint",
     "contracts.schemas.evolution",
     "contracts.schemas.serialization",
+    "contracts.iam.allow_deny",
+    "contracts.iam.boundary",
+    "contracts.iam.trust",
+    "contracts.iam.state",
+    "contracts.iam.views",
     "contracts.bucket",
     "contracts.bucket_settings",
     "contracts.network",
     "contracts.network_paths",
     "contracts.observability",
+    "contracts.resilience.brokers",
+    "contracts.resilience.moves",
+    "contracts.resilience.offsets",
     "contracts.tags",
 )
+#: The entry-point group by which an installed package brings contracts of its own.
+GROUP = "ephemeral_kafka.contracts"
 
 
 @dataclass(frozen=True)
@@ -59,6 +72,9 @@ class Entry:
     needs: tuple[str, ...]
     vantage: Vantage
     expand: Expander = field(repr=False)
+    not_on: NotOn | None = None
+    module: str = field(default="", repr=False)
+    disruptive: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Return the entry as `ephk contracts --json` shows it."""
@@ -72,6 +88,8 @@ class Entry:
             "documentation": self.documentation,
             "needs": list(self.needs),
             "vantage": self.vantage,
+            "disruptive": self.disruptive,
+            "not_applicable_on": self.not_on.as_dict() if self.not_on else None,
         }
 
 
@@ -89,6 +107,18 @@ class Registry:
             raise ValueError(f"contract {entry.id} needs {', '.join(sorted(unknown))}, which nothing defines")
         self._entries[entry.id] = entry
 
+    def arrange(self, modules: Sequence[str]) -> None:
+        """Put entries in the order of their modules: whichever was imported first, the catalogue stays the same."""
+        places = {module: place for place, module in enumerate(modules)}
+        ordered = sorted(self._entries.values(), key=lambda entry: places.get(entry.module, len(places)))
+        self._entries = {entry.id: entry for entry in ordered}
+
+    def extended(self) -> Registry:
+        """Return a register with the same entries, to which others can be added."""
+        copy = Registry()
+        copy._entries = dict(self._entries)
+        return copy
+
     def entries(self) -> tuple[Entry, ...]:
         """Return all entries in order."""
         return tuple(self._entries.values())
@@ -105,15 +135,36 @@ class Registry:
         needs: tuple[str, ...] = (),
         layers: tuple[Layer, ...] = ("local", "cloud"),
         vantage: Vantage = "this machine",
+        not_on: NotOn | None = None,
+        deadline_s: float | None = None,
+        disruptive: bool = False,
     ) -> Callable[[Probe], Probe]:
-        """Declare the decorated probe as the contract `id`."""
+        """Declare the decorated probe as the contract `id`.
+
+        Args:
+            id: dotted name, stable.
+            title: see `contracts.model.Contract`, as for the others that are not named here.
+            risk: likewise.
+            statement: likewise.
+            remediation: likewise.
+            documentation: likewise.
+            needs: likewise.
+            layers: likewise.
+            vantage: likewise.
+            not_on: the flavours for which the contract means nothing; it is not run there.
+            deadline_s: seconds for the probe, when the run's are not enough.
+            disruptive: the probe disturbs the cluster; see `contracts.model.Contract`.
+        """
 
         def register(probe: Probe) -> Probe:
-            member = Contract(id, title, risk, layers, statement, remediation, documentation, needs, vantage, probe)
+            member = Contract(
+                id, title, risk, layers, statement, remediation, documentation, needs, vantage, probe, deadline_s,
+                disruptive,
+            )  # fmt: skip
             self.add(
                 Entry(
                     id, title, risk, layers, statement, remediation, documentation, needs, vantage,
-                    lambda _environment: (member,),
+                    lambda _environment: (member,), not_on, probe.__module__, disruptive,
                 )
             )  # fmt: skip
             return probe
@@ -132,9 +183,10 @@ class Registry:
         needs: tuple[str, ...] = (),
         layers: tuple[Layer, ...] = ("local", "cloud"),
         vantage: Vantage = "this machine",
+        not_on: NotOn | None = None,
         deadline_s: float | None = None,
     ) -> Callable[[Callable[[Environment], Iterable[Member]]], Callable[[Environment], Iterable[Member]]]:
-        """Declare a family; the decorated function yields its members for one environment."""
+        """Declare a family (see `contract`); the decorated function yields its members for one environment."""
 
         def register(
             members: Callable[[Environment], Iterable[Member]],
@@ -146,7 +198,12 @@ class Registry:
                         documentation, needs, vantage, member.probe, deadline_s,
                     )  # fmt: skip
 
-            self.add(Entry(pattern, title, risk, layers, statement, remediation, documentation, needs, vantage, expand))
+            self.add(
+                Entry(
+                    pattern, title, risk, layers, statement, remediation, documentation, needs, vantage, expand,
+                    not_on, members.__module__,
+                )
+            )  # fmt: skip
             return members
 
         return register
@@ -169,37 +226,80 @@ family = REGISTRY.family
 
 @functools.cache
 def load() -> Registry:
-    """Import every module of contracts and return the filled register."""
+    """Import every module of contracts, then those of installed packages, and return the filled register.
+
+    Raises:
+        EphkError: an installed package's contracts cannot be loaded.
+    """
     for module in MODULES:
         importlib.import_module(module)
+    REGISTRY.arrange(MODULES)
+    for point in sorted(entry_points(group=GROUP), key=lambda found: found.name):
+        add_installed(point, REGISTRY)
     return REGISTRY
 
 
-def catalogue() -> list[dict[str, Any]]:
-    """Return every contract and family as plain data: id, title, risk, layers, statement and the rest."""
-    return [entry.as_dict() for entry in load().entries()]
+def add_installed(point: EntryPoint, registry: Registry) -> None:
+    """Load the contracts that an entry point names: a module that declares them, or a function that takes the register.
+
+    Raises:
+        EphkError: it cannot be loaded; contracts that are silently missing would look like a sound environment.
+    """
+    try:
+        found = point.load()
+        if callable(found):
+            found(registry)
+    except Exception as error:
+        package = point.dist.name if point.dist else "an unknown package"
+        raise EphkError(
+            f"the contracts '{point.name}' of {package} ({point.value}) cannot be loaded: "
+            f"{type(error).__name__}: {error}",
+            next_step=f"Correct or uninstall {package}.",
+        ) from error
+
+
+def catalogue(selection: Selection | None = None) -> list[dict[str, Any]]:
+    """Return contracts and families as plain data: id, title, risk, layers, statement and the rest.
+
+    Raises:
+        UsageError: a pattern of ids or risks selects nothing.
+    """
+    asked, entries = selection or Selection(), load().entries()
+    named = asked.ids or asked.risks
+    return [entry.as_dict() for entry in (asked.choose(entries) if named else asked.meant(entries))]
 
 
 def contracts_for(
-    environment: Environment, select: Sequence[str] = (), registry: Registry | None = None
+    environment: Environment, select: Sequence[str] | Selection = (), registry: Registry | None = None
 ) -> list[Contract]:
-    """Return the contracts of an environment, in the order of the catalogue.
+    """Return the contracts of an environment, in the order of the catalogue, without those that mean nothing there.
 
     Args:
         environment: what the families expand from.
-        select: patterns of ids as in file names (`acl.*`, `listener.tls.?ersion`); empty means all.
+        select: what is asked for, or patterns of ids; empty means all.
         registry: another register than the product's own.
 
     Raises:
         UsageError: a pattern selects nothing.
     """
-    everything = [member for entry in (registry or load()).entries() for member in entry.expand(environment)]
-    if not select:
-        return everything
-    for pattern in select:
-        if not any(fnmatchcase(member.id, pattern) for member in everything):
-            raise UsageError(
-                f"no contract of this environment matches {pattern!r}",
-                next_step="`ephk contracts` lists the ids; patterns such as 'acl.*' are understood.",
-            )
-    return [member for member in everything if any(fnmatchcase(member.id, pattern) for pattern in select)]
+    entries = (registry or load()).entries()
+    members = [
+        member
+        for entry in entries
+        if not (entry.not_on and entry.not_on.reason(environment))
+        for member in entry.expand(environment)
+    ]
+    selection = select if isinstance(select, Selection) else Selection(tuple(select))
+    return selection.choose(members, [entry for entry in entries if entry.not_on])
+
+
+def not_applicable(
+    environment: Environment, select: Sequence[str] | Selection = (), registry: Registry | None = None
+) -> list[tuple[Entry, str]]:
+    """Return what was selected and means nothing for an environment, with the reason."""
+    selection = select if isinstance(select, Selection) else Selection(tuple(select))
+    found = []
+    for entry in selection.meant((registry or load()).entries()):
+        if entry.not_on and (reason := entry.not_on.reason(environment)):
+            found.append((entry, reason))
+    return found

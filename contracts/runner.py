@@ -12,9 +12,22 @@ from typing import Any
 
 from contracts.access import Access
 from contracts.diagnosis import explain
-from contracts.model import Contract, Failed, Layer, NotCovered, Outcome, ProbeError, Result, Status, Verified, Watch
+from contracts.model import (
+    Contract,
+    Failed,
+    Layer,
+    NotCovered,
+    Outcome,
+    OutOfReachError,
+    ProbeError,
+    Result,
+    Status,
+    Verified,
+    Watch,
+)
 from contracts.needs import unmet
 from contracts.registry import Registry, contracts_for
+from contracts.selection import Selection
 from orchestrator.environment import Environment
 
 #: Enough to hide latency; more would only queue for the processors of a small machine.
@@ -25,7 +38,7 @@ def run(
     environment: Environment,
     access: Access,
     *,
-    select: Sequence[str] = (),
+    select: Sequence[str] | Selection = (),
     deadline_s: float = 30.0,
     on_result: Callable[[Result], None] | None = None,
     registry: Registry | None = None,
@@ -38,8 +51,8 @@ def run(
     Args:
         environment: what is probed.
         access: how it is reached; the caller closes it.
-        select: patterns of contract ids; empty means all.
-        deadline_s: seconds for each probe, counted from its own start; a contract may have its own.
+        select: what is asked for, or patterns of contract ids; empty means all.
+        deadline_s: seconds for each probe that declares no other, counted from its own start.
         on_result: called in the caller's thread as each result arrives (in order of arrival).
         registry: another register than the product's own.
 
@@ -47,7 +60,9 @@ def run(
         UsageError: a pattern selects nothing.
     """
     chosen = contracts_for(environment, select, registry)
-    waiting = deque(enumerate(chosen))
+    asked = bool(select.ids or select.layers) if isinstance(select, Selection) else bool(select)
+    # What disturbs the cluster comes last and alone: beside it, other probes would fail for its reasons.
+    waiting = deque(sorted(enumerate(chosen), key=lambda numbered: (numbered[1].disruptive, numbered[0])))
     answers: queue.Queue[_Answer] = queue.Queue()
     running: dict[int, tuple[Contract, Watch]] = {}
     results: dict[int, Result] = {}
@@ -59,13 +74,22 @@ def run(
 
     while waiting or running:
         while waiting and len(running) < CONCURRENCY:
+            if waiting[0][1].disruptive and running:
+                break
             index, contract = waiting.popleft()
+            if contract.disruptive and not asked:
+                settle(index, _not_asked(environment, contract, access))
+                continue
             watch = Watch(contract.deadline_s or deadline_s)
             running[index] = (contract, watch)
             thread = threading.Thread(
                 target=_probe, args=(index, contract, access, watch, answers), name=f"probe {contract.id}", daemon=True
             )
             thread.start()
+            if contract.disruptive:
+                break
+        if not running:
+            continue
         nearest = min(watch.started + watch.deadline_s for _, watch in running.values())
         try:
             answer = answers.get(timeout=max(0.0, nearest - time.monotonic()))
@@ -100,9 +124,13 @@ def _probe(index: int, contract: Contract, access: Access, watch: Watch, answers
 
 
 def layer_of(environment: Environment, contract: Contract) -> Layer:
-    """Return the layer that a result counts in: never `cloud` for what the embedded target showed."""
-    if environment.target == "embedded":
-        return "local"
+    """Return the layer that a result counts in: never `cloud` for what the embedded target showed.
+
+    A contract that speaks for production alone is rehearsed there; the scorecard marks it so. The same holds for an
+    adopted environment that is not known to be AWS's (`elsewhere`).
+    """
+    if environment.layer == "local":
+        return "production" if contract.layers == ("production",) else "local"
     return "cloud" if "cloud" in contract.layers else contract.layers[0]
 
 
@@ -127,6 +155,8 @@ def _make(
         evidence=access.redact(dict(evidence)),
         reason=access.redact(reason),
         duration_s=duration_s,
+        remediation=contract.remediation,
+        documentation=contract.documentation,
     )
 
 
@@ -141,14 +171,23 @@ def _result(environment: Environment, contract: Contract, answer: _Answer, acces
             status = "failed"
         case NotCovered(reason):
             status = "not_covered"
+        case OutOfReachError() as error:
+            status, reason = "not_covered", str(error)
         case ProbeError() as error:
             status, reason, evidence = "error", str(error), error.evidence
         case BaseException() as error:
             diagnosis = explain(error)
-            status, reason, evidence = "error", diagnosis.sentence(), {"diagnosis": diagnosis.code}
+            status, reason, evidence = "error", diagnosis.sentence(), diagnosis.as_evidence()
         case other:
             status, reason = "error", f"the probe answered with {type(other).__name__}, which is no outcome"
     return _make(environment, contract, status, access, evidence=evidence, reason=reason, duration_s=answer.duration_s)
+
+
+def _not_asked(environment: Environment, contract: Contract, access: Access) -> Result:
+    reason = (
+        f"it disturbs the cluster, so it has to be asked for: ephk verify {environment.name} --contract {contract.id}"
+    )
+    return _make(environment, contract, "not_covered", access, evidence={}, reason=reason, duration_s=0.0)
 
 
 def _overdue(environment: Environment, contract: Contract, watch: Watch, access: Access) -> Result:

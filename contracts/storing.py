@@ -82,7 +82,9 @@ def _empty_partition(access: Access, principal: Principal, topic: str, watch: Wa
 
 
 def _why_not(access: Access, topic: str) -> str | None:
-    """Return why a record could not be removed again, or None when it could."""
+    """Return why no record may be stored, or could not be removed again; None when it may and could."""
+    if access.environment.read_only:
+        return "the environment is somebody else's, and nothing is written to it"
     if "operator" not in access.environment.roles or "iam" not in access.environment.cluster.bootstrap:
         return "there is no operator who could delete it again"
     declared = {found.name: found for found in access.environment.topics}.get(topic)

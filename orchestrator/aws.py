@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import boto3
 from botocore.config import Config
 
 from orchestrator.environment import CloudEndpoint
+from orchestrator.retries import ONE_ATTEMPT, with_retries
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,7 @@ class Credentials:
     access_key_id: str
     secret_access_key: str = field(repr=False)
     session_token: str | None = field(default=None, repr=False)
+    expiration: datetime | None = None
 
 
 class AwsSession:
@@ -65,14 +68,16 @@ class AwsSession:
             if endpoint is None and self.cloud.endpoint_url is not None:
                 raise ValueError("this cloud has no plain HTTP endpoint")
         config = Config(
-            retries={"mode": "standard", "total_max_attempts": 4},
+            retries=ONE_ATTEMPT,
             connect_timeout=5,
             read_timeout=60,
             max_pool_connections=32,
             s3={"addressing_style": "path"} if self.cloud.endpoint_url else None,
             tcp_keepalive=True,
         )
-        return self._session.client(service, endpoint_url=endpoint, verify=verify, use_ssl=use_ssl, config=config)
+        return with_retries(
+            self._session.client(service, endpoint_url=endpoint, verify=verify, use_ssl=use_ssl, config=config)
+        )
 
     def assume_role(self, role_arn: str, session_name: str = "ephk") -> AwsSession:
         """Return a session with the role's temporary credentials (an hour).
@@ -83,5 +88,5 @@ class AwsSession:
         answer = self.client("sts").assume_role(RoleArn=role_arn, RoleSessionName=session_name)["Credentials"]
         return AwsSession(
             self.cloud,
-            Credentials(answer["AccessKeyId"], answer["SecretAccessKey"], answer["SessionToken"]),
+            Credentials(answer["AccessKeyId"], answer["SecretAccessKey"], answer["SessionToken"], answer["Expiration"]),
         )

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from orchestrator.environment import Environment, Principal
+from orchestrator.environment import Environment, Mechanism, Principal
 from orchestrator.errors import UsageError
-from orchestrator.kafka_clients import SASL_MECHANISM, SECURITY_PROTOCOL
+from orchestrator.kafka_clients import SASL_MECHANISM, SECURITY_PROTOCOL, operator, session_name
 
 Format = Literal["dotenv", "java", "librdkafka", "json"]
 
@@ -25,6 +25,8 @@ class Secrets:
         certificate: path of the client certificate (PEM).
         key: path of the client key (PEM, PKCS8).
         keystore: path of key, certificate and chain in one file, as Java wants them.
+        aws_keys: access key id and secret with which an IAM principal's role is assumed; None where the caller's own
+            AWS configuration does that.
     """
 
     username: str | None = None
@@ -32,6 +34,7 @@ class Secrets:
     certificate: Path | None = None
     key: Path | None = None
     keystore: Path | None = None
+    aws_keys: tuple[str, str] | None = None
 
     def __repr__(self) -> str:
         return "Secrets(...)"
@@ -115,7 +118,8 @@ class Connection:
     def librdkafka(self) -> dict[str, str]:
         """Return librdkafka properties; kcat reads the same file with `-F`.
 
-        An IAM principal's token comes from a callback of the program, so its file has no secret in it.
+        An IAM principal's token comes from a callback of the program, which may ask `ephk token`; its file has no
+        secret in it, and kcat, which has no such callback, cannot use it.
         """
         config = {
             "bootstrap.servers": self.bootstrap,
@@ -147,13 +151,18 @@ class Connection:
                 f"username={_jaas(self.secrets.username)} password={_jaas(self.secrets.password)};"
             )
         elif self.principal.auth == "iam":
-            # aws-msk-iam-auth must be on the class path; it takes the role's credentials from the AWS default chain.
+            # aws-msk-iam-auth must be on the class path; it assumes the role with AWS's default chain of credentials.
+            options = {
+                "awsRoleArn": self.principal.role_arn,
+                "awsRoleSessionName": session_name(self.principal),
+                "awsStsRegion": self.environment.cloud.region,
+            }
             config |= {
-                "sasl.mechanism": "OAUTHBEARER",
-                "sasl.jaas.config": "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required "
-                f"awsRoleArn={_jaas(self.principal.role_arn)};",
-                "sasl.login.callback.handler.class": "software.amazon.msk.auth.iam.IAMOAuthBearerLoginCallbackHandler",
-                "sasl.client.callback.handler.class": "software.amazon.msk.auth.iam.IAMOAuthBearerLoginCallbackHandler",
+                "sasl.mechanism": "AWS_MSK_IAM",
+                "sasl.jaas.config": "software.amazon.msk.auth.iam.IAMLoginModule required "
+                + " ".join(f"{name}={_jaas(value)}" for name, value in options.items())
+                + ";",
+                "sasl.client.callback.handler.class": "software.amazon.msk.auth.iam.IAMClientCallbackHandler",
             }
         elif self.secrets.keystore:
             config |= {"ssl.keystore.type": "PEM", "ssl.keystore.location": str(self.secrets.keystore)}
@@ -186,9 +195,24 @@ class Connection:
             "AWS_ENDPOINT_URL": environment.cloud.endpoint_url,
             "AWS_CA_BUNDLE": environment.cloud.ca_bundle,
             "EPHK_CONNECT_URL": environment.connect_url,
+            **(self._aws_variables() if self.principal.auth == "iam" else {}),
         }
         known = {name: value for name, value in values.items() if value is not None}
         return known | (self.registry.variables() if self.registry else {})
+
+    def _aws_variables(self) -> dict[str, str | None]:
+        """Return with what an SDK assumes the role.
+
+        The AWS SDK for Java does not know AWS_CA_BUNDLE, so STS is named by the embedded cloud's plain HTTP endpoint,
+        which is on loopback.
+        """
+        key_id, secret = self.secrets.aws_keys or (None, None)
+        return {
+            "EPHK_ROLE_SESSION_NAME": session_name(self.principal),
+            "AWS_ENDPOINT_URL_STS": self.environment.cloud.http_endpoint_url,
+            "AWS_ACCESS_KEY_ID": key_id,
+            "AWS_SECRET_ACCESS_KEY": secret,
+        }
 
     def document(self) -> dict[str, Any]:
         """Return everything as one JSON document, with both client configurations."""
@@ -202,21 +226,30 @@ class Connection:
         }
 
 
-def choose_principal(environment: Environment, name: str | None) -> Principal:
+def choose_principal(environment: Environment, name: str | None, auth: Mechanism | None = None) -> Principal:
     """Return the principal called `name`, or the first one.
+
+    Args:
+        environment: whose principals.
+        name: as the spec calls it; `operator` is the operator role, unless a principal has that name.
+        auth: only principals that authenticate in this way.
 
     Raises:
         UsageError: there is no such principal, or none at all.
     """
-    names = [principal.name for principal in environment.principals]
-    if name is None and environment.principals:
-        return environment.principals[0]
-    for principal in environment.principals:
+    candidates = [principal for principal in environment.principals if auth in (None, principal.auth)]
+    if "operator" in environment.roles and auth in (None, "iam"):
+        candidates.append(operator(environment))
+    if name is None and candidates:
+        return candidates[0]
+    for principal in candidates:
         if principal.name == name:
             return principal
+    called = f" '{name}'" if name else ""
+    using = f" that uses {auth}" if auth else ""
+    there = ", ".join(f"{principal.name} ({principal.auth})" for principal in environment.principals)
     raise UsageError(
-        f"environment {environment.name} has no principal '{name}'" if name else "the environment has no principal",
-        next_step=f"Principals: {', '.join(names) or 'none'}.",
+        f"environment {environment.name} has no principal{called}{using}", next_step=f"Principals: {there or 'none'}."
     )
 
 

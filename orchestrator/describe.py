@@ -125,7 +125,14 @@ def principals(
     )
 
 
-def stack_inputs(lease: Lease, spec: EnvironmentSpec, session: AwsSession, zones: tuple[str, ...]) -> StackInputs:
+def stack_inputs(
+    lease: Lease,
+    spec: EnvironmentSpec,
+    session: AwsSession,
+    zones: tuple[str, ...],
+    *,
+    boundary_arn: str | None = None,
+) -> StackInputs:
     """Return what the Pulumi program is told, with a fresh random password for each SCRAM principal."""
     return StackInputs(
         lease_id=lease.id,
@@ -159,4 +166,5 @@ def stack_inputs(lease: Lease, spec: EnvironmentSpec, session: AwsSession, zones
             if spec.schema_registry is not None and spec.schema_registry.kind is not None
             else None
         ),
+        boundary_arn=boundary_arn,
     )

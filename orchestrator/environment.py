@@ -147,16 +147,19 @@ class Environment(_Frozen):
         lease_id: the lease's short id, part of every name.
         name: what people call it.
         flavour: what provides the Kafka API (`msk`, ...).
-        target: `embedded` or `aws`; an embedded result never counts as cloud.
+        target: `embedded` or `aws`; an embedded result never counts as cloud. `elsewhere` is an adopted environment
+            of which neither is known.
+        read_only: somebody else's: probes write nothing to it, and nothing of it is ever deleted.
         tags: the tags that everything must carry.
-        roles: IAM role ARNs by purpose (`operator`, `client`, `connector`).
+        roles: IAM role ARNs by purpose (`operator`, `connector`, `worker`, `ci`); an IAM principal names its own.
         boundary_arn: the permissions boundary that every role must carry.
+        state_bucket: the bucket that holds the provisioning state; None when it is in files of this machine.
     """
 
     lease_id: str
     name: str
     flavour: str
-    target: Literal["embedded", "aws"]
+    target: Literal["embedded", "aws", "elsewhere"]
     created_at: datetime
     expires_at: datetime
     cloud: CloudEndpoint
@@ -167,10 +170,17 @@ class Environment(_Frozen):
     topics: tuple[Topic, ...] = ()
     roles: dict[str, str] = Field(default_factory=dict)
     boundary_arn: str | None = None
+    state_bucket: str | None = None
     log_group: str | None = None
     connect_url: str | None = None
     schema_registry: SchemaRegistry | None = None
+    read_only: bool = False
     tags: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def layer(self) -> Literal["local", "cloud"]:
+        """Where results about it count: only AWS's own endpoints are the cloud, whatever target was asked for."""
+        return "cloud" if self.target == "aws" and self.cloud.endpoint_url is None else "local"
 
     def principal(self, name: str) -> Principal:
         """Return the principal called `name`; raises KeyError."""

@@ -38,6 +38,14 @@ class ClientKeyPair:
     key_pem: str = field(repr=False)
 
 
+def session_name(principal: Principal) -> str:
+    """Return the role session name of an IAM principal: a fixed one, since brokers take another for another principal.
+
+    ("Cannot change principals during re-authentication"; aws-msk-iam-auth's README, awsRoleSessionName.)
+    """
+    return f"ephk-{principal.name}"[:64]
+
+
 def operator(environment: Environment) -> Principal:
     """Return the operator role as a principal of the IAM listener.
 

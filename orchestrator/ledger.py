@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -23,7 +23,7 @@ _LOCK_TIMEOUT_S = 30.0
 
 
 class Ledger(Protocol):
-    """What every ledger offers; the embedded target keeps files."""
+    """What every ledger offers: the embedded target keeps files, AWS objects in a bucket (`orchestrator.s3_ledger`)."""
 
     def create(self, lease: Lease) -> None:
         """Write a new lease; raises EphkError when its name is leased already."""
@@ -41,9 +41,53 @@ class Ledger(Protocol):
         """Return every lease, oldest first."""
         ...
 
+    def unreadable(self) -> Sequence[str | Path]:
+        """Return what lies where leases are and cannot be understood."""
+        ...
+
     def remove(self, lease: Lease) -> None:
         """Forget a released lease, with everything that this machine keeps of it."""
         ...
+
+
+def name_taken(other: Lease) -> EphkError:
+    """Return the refusal of a second lease with the name of `other`."""
+    return EphkError(
+        f"the name '{other.name}' is leased already by {other.provenance.owner} until "
+        f"{rfc3339(other.expires_at)} (lease {other.id}, {other.state})",
+        next_step=f"Choose another with --name, or end that one: ephk down {other.name}",
+    )
+
+
+def vanished(lease: Lease) -> EphkError:
+    """Return the refusal to change a lease that is not there."""
+    return EphkError(f"lease {lease.name} ({lease.id}) is not in the ledger any more")
+
+
+def changed_since(lease: Lease, current: Lease) -> EphkError:
+    """Return the refusal of an update that knows nothing of what somebody else wrote."""
+    return EphkError(
+        f"lease {lease.name} ({lease.id}) was changed by another process (now {current.state})",
+        next_step=f"Look at it with 'ephk show {lease.name}' and try again.",
+    )
+
+
+class NoSuchLeaseError(EphkError):
+    """A ledger has no lease of that name or id."""
+
+
+def no_such_lease(name_or_id: str, leases: Sequence[Lease]) -> NoSuchLeaseError:
+    """Return the answer to a question for a lease that a ledger does not have."""
+    names = ", ".join(lease.name for lease in leases) or "none"
+    return NoSuchLeaseError(f"there is no lease called '{name_or_id}'", next_step=f"Leases: {names}. See 'ephk list'.")
+
+
+def forget_directory(leases: Path, lease_id: str) -> None:
+    """Remove what this machine keeps of a lease, and the state home's directories when nothing is left in them."""
+    shutil.rmtree(leases / lease_id, ignore_errors=True)
+    for directory in (leases, leases.parent):
+        with contextlib.suppress(OSError):
+            directory.rmdir()
 
 
 class FileLedger:
@@ -74,11 +118,7 @@ class FileLedger:
         with self._locked():
             for other in self.leases():
                 if other.name == lease.name:
-                    raise EphkError(
-                        f"the name '{lease.name}' is leased already by {other.provenance.owner} until "
-                        f"{rfc3339(other.expires_at)} (lease {other.id}, {other.state})",
-                        next_step=f"Choose another with --name, or end that one: ephk down {lease.name}",
-                    )
+                    raise name_taken(other)
             write_private(self._file(lease.id), lease.model_dump_json(indent=2) + "\n")
 
     def update(self, lease: Lease) -> Lease:
@@ -90,12 +130,9 @@ class FileLedger:
         with self._locked():
             current = self._read(self._file(lease.id))
             if current is None:
-                raise EphkError(f"lease {lease.name} ({lease.id}) is not in the ledger any more")
+                raise vanished(lease)
             if current.version != lease.version:
-                raise EphkError(
-                    f"lease {lease.name} ({lease.id}) was changed by another process (now {current.state})",
-                    next_step=f"Look at it with 'ephk show {lease.name}' and try again.",
-                )
+                raise changed_since(lease, current)
             written = lease.model_copy(update={"version": lease.version + 1})
             write_private(self._file(lease.id), written.model_dump_json(indent=2) + "\n")
             return written
@@ -110,8 +147,7 @@ class FileLedger:
         for lease in leases:
             if name_or_id in (lease.name, lease.id):
                 return lease
-        names = ", ".join(lease.name for lease in leases) or "none"
-        raise EphkError(f"there is no lease called '{name_or_id}'", next_step=f"Leases: {names}. See 'ephk list'.")
+        raise no_such_lease(name_or_id, leases)
 
     def leases(self) -> list[Lease]:
         """Return every lease that can be read, oldest first."""
@@ -125,11 +161,7 @@ class FileLedger:
     def remove(self, lease: Lease) -> None:
         """Remove the lease's directory, and the state home's directories when nothing is left in them."""
         with self._locked():
-            shutil.rmtree(self._directory / lease.id, ignore_errors=True)
-            with contextlib.suppress(OSError):
-                self._directory.rmdir()
-            with contextlib.suppress(OSError):
-                self._directory.parent.rmdir()
+            forget_directory(self._directory, lease.id)
 
     @staticmethod
     def _read(path: Path) -> Lease | None:

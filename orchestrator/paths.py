@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+#: The file, below `cloud_dir`, that says which process is the embedded cloud.
+CLOUD_PROCESS = "process.json"
+
 
 def _home(variable: str, fallback: str) -> Path:
     """Return the XDG base directory named by `variable`, or `fallback` below the user's home.

@@ -48,12 +48,14 @@ class ProjectPolicy(_Strict):
         create_deadline: the longest that provisioning may take.
         budget_usd: the most that one environment may cost over its ttl, by the estimate, USD.
         iam: accepted changes of permissions.
+        state: the state bucket of environments on AWS (`s3://bucket`); None takes the account's own.
     """
 
     max_ttl: Limit | None = None
     create_deadline: Limit | None = None
     budget_usd: float | None = Field(default=None, gt=0)
     iam: IamPolicy = IamPolicy()
+    state: str | None = None
 
     def check(self, spec: EnvironmentSpec, *, source: str = FILE_NAME) -> None:
         """Refuse a spec that asks for more than the project allows.

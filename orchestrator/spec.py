@@ -7,12 +7,16 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
 from orchestrator.environment import Grant, Mechanism
 from orchestrator.errors import UsageError
+from orchestrator.spec_contracts import CommandSpec, ContractSpec, TopicExpectation, contract_problems
 from orchestrator.spec_registry import SchemaRegistrySpec
+from orchestrator.spec_scorecard import BlockingRisk, ScorecardSpec, Waiver
 from orchestrator.spec_source import Problem, SpecSource
+from orchestrator.spec_types import Strict as _Strict
+from orchestrator.spec_types import format_duration, parse_duration
 
 Flavour = Literal["msk", "msk-serverless", "kafka-ec2", "automq-ec2"]
 
@@ -22,32 +26,11 @@ PROVISIONABLE: frozenset[str] = frozenset({"msk"})
 MIN_TTL = timedelta(minutes=5)
 MAX_TTL = timedelta(days=7)
 
-_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 _NAME = re.compile(r"[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?")
 #: Kafka's own rule for topic names (org.apache.kafka.common.internals.Topic).
 _TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 #: Also the last part of a Secrets Manager name and of a Kafka principal.
 _PRINCIPAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-
-
-def parse_duration(text: object) -> timedelta:
-    """Read a duration such as `90m`, `4h`, `1d12h` or `300s`.
-
-    Raises:
-        ValueError: it is not of that form.
-    """
-    match = _DURATION.fullmatch(text.strip()) if isinstance(text, str) and text.strip() else None
-    if match is None:
-        raise ValueError("must be a duration such as 30m, 4h or 1d12h")
-    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
-    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
-
-
-def format_duration(duration: timedelta) -> str:
-    """Write a duration as `parse_duration` reads it."""
-    seconds = int(duration.total_seconds())
-    parts = [(seconds // 86400, "d"), (seconds // 3600 % 24, "h"), (seconds // 60 % 60, "m"), (seconds % 60, "s")]
-    return "".join(f"{count}{unit}" for count, unit in parts if count) or "0s"
 
 
 def parse_ttl(text: object) -> timedelta:
@@ -108,10 +91,6 @@ def _config_value(value: object) -> object:
 
 
 ConfigValue = Annotated[str, BeforeValidator(_config_value)]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class BrokersSpec(_Strict):
@@ -206,6 +185,8 @@ class EnvironmentSpec(_Strict):
     principals: tuple[PrincipalSpec, ...] = ()
     bucket: BucketSpec = BucketSpec()
     schema_registry: SchemaRegistrySpec | None = None
+    contracts: tuple[ContractSpec, ...] = ()
+    scorecard: ScorecardSpec = ScorecardSpec()
 
     @model_validator(mode="after")
     def _two_principals_unless_told(self) -> EnvironmentSpec:
@@ -255,6 +236,7 @@ class EnvironmentSpec(_Strict):
                         f"must not exceed the {self.brokers.count} brokers, is {topic.replication_factor}",
                     )
                 )
+        found += contract_problems(self.contracts, {principal.name for principal in self.principals})
         return found + self._grant_problems()
 
     def _grant_problems(self) -> list[Problem]:
@@ -348,6 +330,12 @@ def _fields_at(path: tuple[str | int, ...]) -> str:
         "grants": GrantSpec,
         "bucket": BucketSpec,
         "schema_registry": SchemaRegistrySpec,
+        "contracts": ContractSpec,
+        "topic": TopicExpectation,
+        "command": CommandSpec,
+        "scorecard": ScorecardSpec,
+        "blocking": BlockingRisk,
+        "waivers": Waiver,
     }
     names = [part for part in path if isinstance(part, str) and part in models]
     model = models[names[-1]] if names else EnvironmentSpec

@@ -15,6 +15,8 @@ COMMIT = "ephk:commit"
 COST_CENTER = "ephk:cost-center"
 CREATED_AT = "ephk:created-at"
 EXPIRES_AT = "ephk:expires-at"
+#: On what `ephk bootstrap` made, in the place of a lease: no reaper takes it for an environment's.
+BOOTSTRAP = "ephk:bootstrap"
 
 REQUIRED = (LEASE, ENVIRONMENT, OWNER, REPOSITORY, PULL_REQUEST, COMMIT, COST_CENTER, CREATED_AT, EXPIRES_AT)
 
@@ -45,6 +47,8 @@ class Provenance:
         pull_request: its number or branch, "none" outside of one.
         commit: the full commit id, "none" outside a repository.
         cost_center: who pays.
+        branch: the branch that is built; not a tag, since it is looked up by commit.
+        job: the address of the CI job, "none" outside of CI; not a tag.
     """
 
     owner: str
@@ -52,6 +56,8 @@ class Provenance:
     pull_request: str = "none"
     commit: str = "none"
     cost_center: str = "none"
+    branch: str = "none"
+    job: str = "none"
 
 
 def lease_tags(

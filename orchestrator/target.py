@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from orchestrator import java_client_versions
 from orchestrator.aws import AwsSession, Credentials
+from orchestrator.aws_target import AwsTarget, ProviderName
 from orchestrator.embedded import cloud as embedded_cloud
 from orchestrator.embedded.cloud import CloudInfo
 from orchestrator.environment import CloudEndpoint, SchemaRegistry
@@ -18,8 +18,11 @@ from orchestrator.errors import EphkError, UsageError
 from orchestrator.java_client_versions import JavaClient
 from orchestrator.lease import Lease
 from orchestrator.paths import cache_home
-from orchestrator.progress import Progress, SilentProgress
+from orchestrator.progress import Progress
 from orchestrator.spec_registry import SchemaRegistrySpec
+
+if TYPE_CHECKING:
+    from orchestrator.engine.backend import StateBackend
 
 #: The embedded cloud's only region.
 EMBEDDED_REGION = "us-east-1"
@@ -61,8 +64,16 @@ class Target(Protocol):
         """Return the names of `count` availability zones."""
         ...
 
+    def boundary_arn(self) -> str | None:
+        """Return the account's permissions boundary for every role; None when each environment has its own."""
+        ...
+
     def broker_ca(self, session: AwsSession, cluster_arn: str) -> str | None:
         """Return the CA (PEM) of a cluster's brokers; None means the system's trust store."""
+        ...
+
+    def state_backend(self, lease_id: str) -> StateBackend | None:
+        """Return where the lease's stack keeps its state; None is a file in the lease's directory."""
         ...
 
     def end_leftovers(self, lease_directory: Path) -> int:
@@ -152,12 +163,20 @@ class EmbeddedTarget:
         """Return the first zones of the embedded region, whose names are known without asking."""
         return embedded_zones(count)
 
+    def boundary_arn(self) -> str | None:
+        """Return None: nobody set this account up."""
+        return None
+
     def broker_ca(self, session: AwsSession, cluster_arn: str) -> str | None:
         """Read the cluster's CA from the gateway: MSK's API has no such call, since MSK's CA is public."""
         uuid = cluster_arn.rsplit("/", 1)[-1]
         url = f"{session.cloud.http_endpoint_url}/_ephk/clusters/{uuid}/ca.pem"
         with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - our own loopback endpoint
             return str(answer.read().decode())
+
+    def state_backend(self, lease_id: str) -> StateBackend | None:  # noqa: ARG002 - the protocol's name
+        """Return None: the state ends with the lease's directory."""
+        return None
 
     def end_leftovers(self, lease_directory: Path) -> int:
         """End brokers that outlived a killed cloud."""
@@ -196,112 +215,25 @@ class EmbeddedTarget:
         embedded_cloud.stop_if_idle()
 
 
-class AwsTarget:
-    """A real AWS account. This version has no shared ledger for it, so it provisions nothing there."""
-
-    name: TargetName = "aws"
-
-    def prepare(self, progress: Progress, region: str) -> None:  # noqa: ARG002 - the protocol's names
-        """Refuse: without a ledger that outlives the job, an environment on AWS could leak.
-
-        Raises:
-            UsageError: always, in this version.
-        """
-        raise UsageError(
-            "--target aws is not available in this version: its ledger (leases in a state bucket, with a reaper) is "
-            "not there yet, and without it an environment could outlive its job",
-            next_step="Use --target embedded (the default), which runs the same Pulumi program on this machine.",
-        )
-
-    def start(self, progress: Progress) -> AwsSession:
-        """Refuse like `prepare`."""
-        self.prepare(progress, "")
-        raise AssertionError("prepare has refused")
-
-    def session(self) -> AwsSession:
-        """Return the caller's own session; raises botocore's errors when there are no credentials."""
-        region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
-        cloud = CloudEndpoint(region=region, account_id="unknown")
-        account = AwsSession(cloud).client("sts").get_caller_identity()["Account"]
-        return AwsSession(cloud.model_copy(update={"account_id": account}))
-
-    def plugin_environment(self, session: AwsSession) -> dict[str, str]:
-        """Return the region alone: the provider finds credentials as every AWS tool does."""
-        return {"AWS_REGION": session.cloud.region}
-
-    def zones(self, session: AwsSession, count: int) -> tuple[str, ...]:
-        """Return the first zones of the region that are open to the account."""
-        return _zones(session, count)
-
-    def broker_ca(self, session: AwsSession, cluster_arn: str) -> str | None:  # noqa: ARG002 - the protocol's names
-        """Return None: MSK's certificates chain to Amazon's public roots."""
-        return None
-
-    def end_leftovers(self, lease_directory: Path) -> int:  # noqa: ARG002 - the protocol's name
-        """Return 0: nothing of an environment on AWS runs here."""
-        return 0
-
-    def prepare_registry(self, progress: Progress, wanted: SchemaRegistrySpec) -> None:  # noqa: ARG002 - the protocol's name
-        """Refuse to run one; an existing one needs nothing.
-
-        Raises:
-            UsageError: the spec wants a registry to be run.
-        """
-        if wanted.kind is not None:
-            raise UsageError(
-                "a schema registry is not provisioned on aws in this version: it would need a service (ECS or EC2), a "
-                "database and a load balancer of its own",
-                next_step="Name an existing one instead: 'schema_registry: {url: ..., secret: ...}'.",
-            )
-
-    def start_registry(
-        self,
-        lease_directory: Path,  # noqa: ARG002 - the protocol's names
-        user: tuple[str, str],  # noqa: ARG002
-        compatibility: str,
-        stopping: threading.Event,  # noqa: ARG002
-    ) -> SchemaRegistry:
-        """Refuse like `prepare_registry`."""
-        wanted = SchemaRegistrySpec.model_validate({"kind": "apicurio", "compatibility": compatibility})
-        self.prepare_registry(SilentProgress(), wanted)
-        raise AssertionError("prepare_registry has refused")
-
-    def end_registry(self, lease_directory: Path) -> bool:  # noqa: ARG002 - the protocol's name
-        """Return False: nothing of an environment on AWS runs here."""
-        return False
-
-    def release(self) -> None:
-        """Do nothing: the account stays."""
-
-
 def embedded_zones(count: int) -> tuple[str, ...]:
     """Return the names of the embedded region's first zones; a test compares them with what its EC2 says."""
     return tuple(f"{EMBEDDED_REGION}{letter}" for letter in "abcdef"[:count])
 
 
-def target_named(name: str) -> Target:
-    """Return the target called `name`."""
-    return AwsTarget() if name == "aws" else EmbeddedTarget()
+def target_named(name: str, *, provider: ProviderName = "official") -> Target:
+    """Return the target called `name`; `provider` is the plugin that will run there, which AWS checks."""
+    return AwsTarget(provider=provider) if name == "aws" else EmbeddedTarget()
 
 
 def target_of(lease: Lease) -> Target:
-    """Return the target that a lease lives on."""
-    return target_named(lease.target)
+    """Return the target that a lease lives on; on AWS in the region that its spec names."""
+    if lease.target == "aws":
+        return AwsTarget(lease.spec.get("region"), lease.provider)
+    return EmbeddedTarget()
 
 
 def _session(info: CloudInfo) -> AwsSession:
     return AwsSession(info.cloud_endpoint(), Credentials(info.access_key_id, info.secret_access_key))
-
-
-def _zones(session: AwsSession, count: int) -> tuple[str, ...]:
-    answer = session.client("ec2").describe_availability_zones(Filters=[{"Name": "state", "Values": ["available"]}])
-    names = sorted(zone["ZoneName"] for zone in answer["AvailabilityZones"])
-    if len(names) < count:
-        raise EphkError(
-            f"region {session.cloud.region} offers {len(names)} availability zones, the spec asks for {count}",
-            next_step="Lower network.zones or choose another region.",
-        )
-    return tuple(names[:count])
 
 
 def cloud_start(
@@ -319,6 +251,15 @@ def cloud_status() -> CloudInfo | None:
 def cloud_stop() -> bool:
     """Stop the embedded cloud; returns whether it was running."""
     return bool(embedded_cloud.stop())
+
+
+def cloud_sweep() -> None:
+    """Remove what an embedded cloud that was killed left on disk and running; does nothing while one runs.
+
+    Raises:
+        EphkError: somebody is starting or stopping a cloud.
+    """
+    embedded_cloud.sweep_dead()
 
 
 def kafka_runtime_report() -> tuple[bool, str]:

@@ -14,12 +14,6 @@ def secret_name(inputs: StackInputs, principal: str) -> str:
     return f"AmazonMSK_{inputs.lease_id}_{principal}"
 
 
-def secret_arn_pattern(inputs: StackInputs) -> str:
-    """Return the pattern of the secrets' ARNs, which end in random characters."""
-    name = secret_name(inputs, "*")
-    return f"arn:aws:secretsmanager:{inputs.region}:{inputs.account_id}:secret:{name}"
-
-
 class Credentials(pulumi.ComponentResource):
     """One secret for each SCRAM principal, and one for the schema registry.
 

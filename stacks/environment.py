@@ -44,7 +44,7 @@ def deploy(inputs: StackInputs) -> None:
 
     Exports: `vpc_id`, `subnet_ids`, `route_table_ids`, `s3_endpoint_id`, `broker_security_group_id`,
     `client_security_group_id`, `bucket_name`, `kms_key_arn`, `cluster_arn`, `cluster_name`, `log_group`, `role_arns`
-    (`operator`, `client`, `connector`), `principal_role_arns` (by IAM principal), `boundary_arn`, `secret_arns` (by
+    (`operator`, `connector`), `principal_role_arns` (by IAM principal), `boundary_arn`, `secret_arns` (by
     SCRAM principal), `certificate_authority_arn` (null without mTLS), `registry_secret_arn` (null without a schema
     registry of the environment's own). None of them is secret.
     """
@@ -74,10 +74,10 @@ def deploy(inputs: StackInputs) -> None:
     pulumi.export("cluster_arn", kafka.cluster.arn)
     pulumi.export("cluster_name", kafka.cluster.cluster_name)
     pulumi.export("log_group", kafka.log_group.name)
-    roles = {"operator": identity.operator, "client": identity.client, "connector": identity.connector}
+    roles = {"operator": identity.operator, "connector": identity.connector}
     pulumi.export("role_arns", {purpose: role.arn for purpose, role in roles.items()})
     pulumi.export("principal_role_arns", {name: role.arn for name, role in identity.principals.items()})
-    pulumi.export("boundary_arn", identity.boundary.arn)
+    pulumi.export("boundary_arn", identity.boundary_arn)
     pulumi.export("secret_arns", {name: secret.arn for name, secret in credentials.secrets.items()})
     pulumi.export("certificate_authority_arn", authority.authority.arn if authority else None)
     pulumi.export("registry_secret_arn", credentials.registry.arn if credentials.registry else None)

@@ -8,7 +8,6 @@ import pulumi
 from pulumi_aws import iam
 
 from stacks.bucket import bucket_arn
-from stacks.credentials import secret_arn_pattern
 from stacks.inputs import StackInputs
 from stacks.policies import KafkaArns, Statement, account_root, allow, document, grant_statements
 from stacks.tagging import tagged
@@ -16,12 +15,13 @@ from stacks.tagging import tagged
 _DESCRIBE = ("kafka:DescribeCluster", "kafka:DescribeClusterV2", "kafka:GetBootstrapBrokers")
 _BUCKET_ACTIONS = ("s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads")
 _OBJECT_ACTIONS = ("s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject")
-_SECRET_ACTIONS = ("secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue")
 _KEY_ACTIONS = ("kms:Decrypt", "kms:GenerateDataKey")
 
 
 class Identity(pulumi.ComponentResource):
-    """The permissions boundary and the roles: operator, client, connector, and one for each IAM principal.
+    """The permissions boundary and the roles: operator, connector, and one for each IAM principal.
+
+    None of them reads a SCRAM secret: the users who hold those passwords come with identities of their own.
 
     Args:
         inputs: the environment.
@@ -43,28 +43,25 @@ class Identity(pulumi.ComponentResource):
             allow("Bucket", _BUCKET_ACTIONS, [bucket]),
             allow("Objects", _OBJECT_ACTIONS, [f"{bucket}/*"]),
         ]
-        secrets = allow("Credentials", _SECRET_ACTIONS, [secret_arn_pattern(inputs)])
-        self.boundary = iam.Policy(
-            "boundary",
-            name=f"{inputs.prefix}-boundary",
-            description="The most that any role of this environment can do",
-            policy=document(describe, kafka, *storage, secrets, allow("Key", _KEY_ACTIONS, [key_arn])),
-            tags=tagged(inputs, f"{inputs.prefix}-boundary"),
-            opts=self._own,
-        )
-        iam_principals = inputs.with_auth("iam")
-        grants = [grant for principal in iam_principals for grant in principal.grants]
-        read_secrets = self._key_statement(key_arn, "secretsmanager", ["kms:Decrypt"])
+        encryption = self._key_statement(key_arn, "s3", _KEY_ACTIONS)
+        self.boundary_arn: pulumi.Input[str]
+        if inputs.boundary_arn is not None:
+            # The CI may make roles under the account's boundary alone: one that it wrote itself would bound nothing.
+            self.boundary_arn = inputs.boundary_arn
+        else:
+            self.boundary_arn = iam.Policy(
+                "boundary",
+                name=f"{inputs.prefix}-boundary",
+                description="The most that any role of this environment can do",
+                policy=document(describe, kafka, *storage, encryption),
+                tags=tagged(inputs, f"{inputs.prefix}-boundary"),
+                opts=self._own,
+            ).arn
         self.operator = self._role("operator", "Administers topics and ACLs", [kafka, describe])
-        self.client = self._role(
-            "client",
-            "Connects as the environment's clients do",
-            [*grant_statements(self._arns, grants), describe, secrets, read_secrets],
-        )
         self.connector = self._role(
             "connector",
             "Moves data between Kafka and the bucket",
-            [*storage, self._key_statement(key_arn, "s3", _KEY_ACTIONS)],
+            [*storage, encryption],
             service="kafkaconnect.amazonaws.com",
         )
         self.principals = {
@@ -73,9 +70,9 @@ class Identity(pulumi.ComponentResource):
                 f"IAM principal {principal.name}",
                 [*grant_statements(self._arns, principal.grants), describe],
             )
-            for principal in iam_principals
+            for principal in inputs.with_auth("iam")
         }
-        self.register_outputs({"boundary_arn": self.boundary.arn})
+        self.register_outputs({"boundary_arn": self.boundary_arn})
 
     def _key_statement(self, key_arn: pulumi.Input[str], service: str, actions: Iterable[str]) -> Statement:
         """Return the use of the key through one service, and not by itself."""
@@ -91,7 +88,7 @@ class Identity(pulumi.ComponentResource):
             name=name,
             description=description,
             assume_role_policy=document(*self._trust(service)),
-            permissions_boundary=self.boundary.arn,
+            permissions_boundary=self.boundary_arn,
             max_session_duration=3600,
             tags=tagged(self._inputs, name),
             opts=self._own,

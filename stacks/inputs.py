@@ -75,6 +75,7 @@ class StackInputs:
         iam: whether it has the IAM listener; it always has, since MSK has no super user who could create the first ACL.
         mtls: whether it has the mTLS listener, for certificates of an authority of the environment's own.
         registry: the schema registry's user, whose secret the stack keeps; None without a registry of our own.
+        boundary_arn: the account's permissions boundary for every role; None makes one of the environment's own.
     """
 
     lease_id: str
@@ -91,6 +92,7 @@ class StackInputs:
     iam: bool = True
     mtls: bool = True
     registry: RegistryInputs | None = None
+    boundary_arn: str | None = None
 
     def __post_init__(self) -> None:
         if not self.iam:

@@ -71,7 +71,7 @@ def judge_delivery(
     statement="On every broker, records of an idempotent producer (acks=all) are read back once each and in order",
     remediation="Check min.insync.replicas, the replicas' state and the brokers' disks",
     documentation="KIP-98, Exactly Once Delivery; Apache Kafka documentation, Producer configs: acks",
-    needs=("operator",),
+    needs=("operator", "writes"),
     layers=("local",),
 )
 def delivery(access: Access, watch: Watch) -> Outcome:
@@ -122,7 +122,7 @@ def judge_codecs(stored: Mapping[str, int], intact: Mapping[str, bool]) -> Outco
     statement="Batches compressed with none, gzip, snappy, lz4 and zstd are stored as they were sent and read back",
     remediation="Set compression.type=producer on the topic or the brokers",
     documentation="Apache Kafka documentation, Topic configs: compression.type; KIP-110",
-    needs=("operator",),
+    needs=("operator", "writes"),
     layers=("local",),
 )
 def compression(access: Access, watch: Watch) -> Outcome:
@@ -167,7 +167,7 @@ def judge_size(small: str, large: str, limit: int) -> Outcome:
     statement="A record below the topic's max.message.bytes is stored, one above is refused: MSG_SIZE_TOO_LARGE",
     remediation="Set max.message.bytes on the topic, and the consumers' fetch sizes with it",
     documentation="Apache Kafka documentation, Topic configs: max.message.bytes",
-    needs=("operator",),
+    needs=("operator", "writes"),
     layers=("local",),
 )
 def message_size(access: Access, watch: Watch) -> Outcome:

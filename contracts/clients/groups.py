@@ -57,7 +57,7 @@ def judge_resumption(
     statement="A group resumes at its committed offsets after its members have changed: nothing lost, nothing again",
     remediation="Check the replication of __consumer_offsets and the clients' group protocol",
     documentation="KIP-848, The Next Generation of the Consumer Rebalance Protocol; KIP-62",
-    needs=("operator",),
+    needs=("operator", "writes"),
     layers=("local",),
 )
 def groups(environment: Environment) -> Iterable[Member]:  # noqa: ARG001 - the protocols are the same everywhere

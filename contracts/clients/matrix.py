@@ -84,7 +84,7 @@ def judge_run(run: ClientRun, records: int) -> Outcome:
     statement="A client of this version produces, consumes in a group and commits over this authentication",
     remediation="Upgrade the client, or keep brokers that still speak its protocol versions",
     documentation="KIP-896, Remove old client protocol API versions in Kafka 4.0",
-    needs=("operator", "listeners"),
+    needs=("operator", "listeners", "writes"),
     layers=("local",),
     deadline_s=90.0,
 )

@@ -49,7 +49,7 @@ def _transaction(bench: Workbench, producer: Producer, value: bytes, *, commit: 
     statement="A reader with isolation.level=read_committed sees committed records and no aborted one",
     remediation="Set isolation.level=read_committed on consumers; check the transaction log's replication",
     documentation="KIP-98, Exactly Once Delivery and Transactional Messaging",
-    needs=("operator",),
+    needs=("operator", "writes"),
     layers=("local",),
 )
 def isolation(access: Access, watch: Watch) -> Outcome:
@@ -87,7 +87,7 @@ def judge_fencing(zombie: str, successor: str) -> Outcome:
     statement="Once another producer has initialized a transactional id, the old one's commit is refused as fenced",
     remediation="Give each instance a transactional id of its own that is the same after a restart",
     documentation="KIP-98, Exactly Once Delivery and Transactional Messaging: Zombie fencing; KIP-360",
-    needs=("operator",),
+    needs=("operator", "writes"),
     layers=("local",),
 )
 def fencing(access: Access, watch: Watch) -> Outcome:

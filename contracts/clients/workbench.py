@@ -31,6 +31,7 @@ class Workbench:
         purpose: makes the topic's, the groups' and the transactional ids' names.
         partitions: how many the topic has; None is one for each broker.
         config: the topic's configuration.
+        replicas: how many replicas a partition has; None is three, or as many as there are brokers.
 
     Raises:
         ProbeError: the topic cannot be made.
@@ -44,13 +45,14 @@ class Workbench:
         *,
         partitions: int | None = None,
         config: Mapping[str, str] | None = None,
+        replicas: int | None = None,
     ) -> None:
         self.access = access
         self.watch = watch
         self.name = f"{access.probe_topic_name}-{purpose}"
         self.partitions = partitions or access.environment.cluster.brokers
         self.errors: list[KafkaError] = []
-        probe_topic.create(access, self.name, watch, partitions=self.partitions, config=config)
+        probe_topic.create(access, self.name, watch, partitions=self.partitions, config=config, replicas=replicas)
 
     def leaders(self) -> dict[int, int]:
         """Return the leading broker of each partition.

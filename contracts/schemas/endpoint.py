@@ -122,7 +122,7 @@ def judge_auth(strangers: Mapping[str, int], own: int) -> Outcome:
     statement="The registry refuses to read or to write for nobody, for a wrong password and for an unknown user",
     remediation="Switch the registry's authentication on for every path, for reading too",
     documentation="Apicurio Registry documentation, Configuring Apicurio Registry security options",
-    needs=("schema-registry",),
+    needs=("schema-registry", "writes"),
 )
 def auth_required(access: Access, watch: Watch) -> Outcome:
     """Try the door with no name, a wrong password and a wrong name, then with the right ones."""

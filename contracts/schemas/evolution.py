@@ -66,7 +66,7 @@ def judge_registered(written: str, read: str, first: int, again: int) -> Outcome
     statement="A schema is registered, comes back unchanged by its id, and gets the same id the second time",
     remediation="Give the environment's user the right to write, and take the registry out of its read-only mode",
     documentation="Confluent documentation, Schema Registry API Reference: Subjects, Schemas",
-    needs=("schema-registry",),
+    needs=("schema-registry", "writes"),
     layers=("local",),
 )
 def registered(access: Access, watch: Watch) -> Outcome:
@@ -88,7 +88,7 @@ def registered(access: Access, watch: Watch) -> Outcome:
     statement="A second version that adds an optional field is registered beside the first",
     remediation="Let the subjects' compatibility rule be one that takes optional fields (all of Confluent's do)",
     documentation="Confluent documentation, Schema Evolution and Compatibility",
-    needs=("schema-registry",),
+    needs=("schema-registry", "writes"),
     layers=("local",),
 )
 def compatible(access: Access, watch: Watch) -> Outcome:
@@ -129,7 +129,7 @@ def judge_incompatible(refusal: str, level: str) -> Outcome:
     statement="A second version that changes a field's type is refused as incompatible (HTTP 409)",
     remediation="Set the registry's compatibility rule, for example to BACKWARD; NONE checks nothing",
     documentation="Confluent documentation, Schema Evolution and Compatibility",
-    needs=("schema-registry",),
+    needs=("schema-registry", "writes"),
     layers=("local",),
 )
 def incompatible(access: Access, watch: Watch) -> Outcome:

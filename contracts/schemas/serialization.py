@@ -109,7 +109,7 @@ def _round_trip(access: Access, watch: Watch, purpose: str, make: Callable[[Any,
     statement="A record of Confluent's Avro serializer carries the registry's id and is read back unchanged",
     remediation="Let the registry serve Confluent's API with ids that its clients know, and let the client register",
     documentation="Confluent documentation, Formats, Serializers, and Deserializers: Wire format",
-    needs=("schema-registry", "operator"),
+    needs=("schema-registry", "operator", "writes"),
     layers=("local",),
 )
 def avro_round_trip(access: Access, watch: Watch) -> Outcome:
@@ -130,7 +130,7 @@ def avro_round_trip(access: Access, watch: Watch) -> Outcome:
     statement="A record of Confluent's JSON Schema serializer carries the registry's id and is read back unchanged",
     remediation="Let the registry serve Confluent's API with JSON Schema as a type, and let the client register",
     documentation="Confluent documentation, Formats, Serializers, and Deserializers: Wire format",
-    needs=("schema-registry", "operator"),
+    needs=("schema-registry", "operator", "writes"),
     layers=("local",),
 )
 def json_round_trip(access: Access, watch: Watch) -> Outcome:
@@ -165,7 +165,7 @@ def judge_unknown(status: int | None, schema_id: int) -> Outcome:
     statement="The deserializer refuses a record whose schema id the registry does not know (HTTP 404)",
     remediation="Let nothing between clients and registry (cache, gateway) answer for ids that do not exist",
     documentation="Confluent documentation, Schema Registry API Reference: error code 40403",
-    needs=("schema-registry", "operator"),
+    needs=("schema-registry", "operator", "writes"),
     layers=("local",),
 )
 def unknown_id(access: Access, watch: Watch) -> Outcome:

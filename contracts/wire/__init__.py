@@ -16,11 +16,13 @@ from contracts.wire.errors import (
     WireTimeoutError,
     error_name,
 )
+from contracts.wire.msk_iam import MskIam
 from contracts.wire.sasl import OAuthBearer, Sasl, Scram
 
 __all__ = [
     "BrokerConnection",
     "ConnectError",
+    "MskIam",
     "OAuthBearer",
     "Refusal",
     "Sasl",

@@ -82,15 +82,22 @@ class BrokerConnection:
         self._socket = open_tls(host, port, context, timeout_s)
         self.timeout_s = timeout_s
         self.broken = False
+        #: Milliseconds until the broker wants a re-authentication (KIP-368); 0 when it wants none.
+        self.session_lifetime_ms = 0
         if sasl is not None:
-            try:
-                self._authenticate(sasl)
-            except BaseException:
-                self.close()
-                raise
+            self.authenticate(sasl)
 
-    def request(self, api_key: int, version: int, body: bytes, *, timeout_s: float | None = None) -> Reader:
+    def request(
+        self, api_key: int, version: int, body: bytes, *, timeout_s: float | None = None, flexible: bool = False
+    ) -> Reader:
         """Send a request and return a reader at the beginning of the response's body.
+
+        Args:
+            api_key: the request's kind.
+            version: its version.
+            body: the encoded body.
+            timeout_s: seconds for the answer; None takes the connection's.
+            flexible: whether that version has headers with tagged fields (KIP-482).
 
         Raises:
             WireTimeoutError: no answer in time. The connection cannot be used any more.
@@ -102,7 +109,8 @@ class BrokerConnection:
             header = codec.int16(api_key) + codec.int16(version) + codec.int32(self._correlation)
             try:
                 self._socket.settimeout(timeout_s or self.timeout_s)
-                self._socket.sendall(codec.blob(header + codec.string(_CLIENT_ID) + body))
+                tags = b"\x00" if flexible else b""
+                self._socket.sendall(codec.blob(header + codec.string(_CLIENT_ID) + tags + body))
                 size = int.from_bytes(self._receive(4), "big")
                 if not 4 <= size <= _MAX_RESPONSE:
                     raise WireError(self.address, f"a response of {size} bytes: this is not a Kafka broker")  # noqa: TRY301
@@ -127,6 +135,8 @@ class BrokerConnection:
             if reader.int32() != self._correlation:
                 self.broken = True
                 raise WireError(self.address, "an answer to another request")
+            if flexible:
+                reader.take(1)  # the header's tagged fields: brokers send none
             return reader
 
     def _receive(self, size: int) -> bytes:
@@ -138,6 +148,19 @@ class BrokerConnection:
             pieces.append(piece)
             size -= len(piece)
         return b"".join(pieces)
+
+    def authenticate(self, sasl: Sasl) -> None:
+        """Authenticate, or authenticate again on the same connection (KIP-368); a refusal closes it.
+
+        Raises:
+            SaslRefusedError: the broker refused the mechanism or the credentials.
+            WireError: the conversation failed otherwise.
+        """
+        try:
+            self._authenticate(sasl)
+        except BaseException:
+            self.close()
+            raise
 
     def _authenticate(self, sasl: Sasl) -> None:
         reader = self.request(_SASL_HANDSHAKE, 1, codec.string(sasl.mechanism))
@@ -154,12 +177,30 @@ class BrokerConnection:
             text = answer.string()
             if refused != 0:
                 raise SaslRefusedError(self.address, f"{error_name(refused)}: {text}", refused)
-            return answer.blob()
+            message = answer.blob()
+            self.session_lifetime_ms = answer.int64()
+            return message
 
         try:
             sasl.authenticate(exchange)
         except (ValueError, KeyError) as error:
             raise WireError(self.address, f"{sasl.mechanism}: {error}") from error
+
+    def stale(self) -> bool:
+        """Tell whether the broker has closed the connection since the last answer, without asking it anything."""
+        if self.broken or not self._lock.acquire(blocking=False):
+            return self.broken
+        try:
+            self._socket.settimeout(0)
+            # Between two requests only a TLS session ticket may arrive, which is no data.
+            self.broken = self._socket.recv(1) == b""
+        except (ssl.SSLWantReadError, BlockingIOError):
+            pass
+        except OSError:
+            self.broken = True
+        finally:
+            self._lock.release()
+        return self.broken
 
     def tls_version(self) -> str:
         """Return the protocol version of the connection (`TLSv1.3`)."""

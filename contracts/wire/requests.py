@@ -49,6 +49,7 @@ class TopicMetadata:
         error: Kafka's code; 29 means that the principal may not describe it.
         leaders: the leading broker's id by partition.
         replicas: how many replicas each partition has.
+        in_sync: how many of them are in sync.
         operations: what the broker says that the principal may do (KIP-430); None when it did not say.
     """
 
@@ -56,6 +57,7 @@ class TopicMetadata:
     error: int
     leaders: dict[int, int]
     replicas: dict[int, int]
+    in_sync: dict[int, int]
     operations: frozenset[str] | None
 
 
@@ -103,21 +105,20 @@ def metadata(connection: BrokerConnection, topics: list[str] | None) -> Metadata
         reader.string()  # rack
         return found
 
-    def partition() -> tuple[int, int, int]:
+    def partition() -> tuple[int, int, int, int]:
         reader.int16()
         index, leader = reader.int32(), reader.int32()
         reader.int32()  # leader epoch
-        replicas = reader.array(reader.int32)
-        for _ in ("in sync", "offline"):
-            reader.array(reader.int32)
-        return index, leader, len(replicas)
+        replicas, in_sync = reader.array(reader.int32), reader.array(reader.int32)
+        reader.array(reader.int32)  # offline
+        return index, leader, len(replicas), len(in_sync)
 
     def topic() -> TopicMetadata:
         error, name = reader.int16(), reader.string()
         reader.int8()  # whether it is internal
         partitions = reader.array(partition)
-        leaders, replicas = {i: leader for i, leader, _ in partitions}, {i: count for i, _, count in partitions}
-        return TopicMetadata(name, error, leaders, replicas, operations(reader.int32()))
+        leaders, replicas, in_sync = ({found[0]: found[index] for found in partitions} for index in (1, 2, 3))
+        return TopicMetadata(name, error, leaders, replicas, in_sync, operations(reader.int32()))
 
     brokers = tuple(reader.array(broker))
     reader.string()  # the cluster's id

@@ -14,19 +14,24 @@ from orchestrator import __version__
 COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("up", "Bring up an environment and print how to connect."),
     "verify": ("verify", "Run the contracts of an environment; exit code 3 when one fails or cannot be run."),
+    "adopt": ("adopt", "Adopt a cluster that somebody else made, so that contracts run on it."),
     "down": ("down", "Destroy an environment and prove that nothing is left; exit code 4 when something is."),
     "run": ("run", "Bring up an environment, verify it, run COMMAND with it, and always take it down."),
     "list": ("leases", "List the environments with their owner, age and time left."),
     "show": ("leases", "Show one environment: its lease, brokers, principals and what it owns."),
     "extend": ("leases", "Move the end of an environment's lease to TTL from now."),
+    "keep": ("leases", "Hold the reaper off an environment until a date, with a reason."),
     "env": ("env", "Print how a principal connects, with its secret: keep the output out of logs."),
+    "token": ("token", "Print a fresh token of an IAM principal, for clients that use OAUTHBEARER."),
     "plan": ("plan", "Show what would be made, without making anything."),
     "cost": ("cost", "Show what an environment would cost on AWS, or what it was billed."),
     "reap": ("reap", "Take down every environment whose lease has expired or whose teardown was not finished."),
     "check": ("check", "Check policies and plans without an environment."),
+    "diagnose": ("diagnose", "Say what a client's errors mean: the layer, the cause, and what to do."),
     "contracts": ("contracts", "List every contract: id, risk, layers and statement."),
     "scorecard": ("scorecard", "Show risk by layer from reports."),
     "cloud": ("cloud", "Start, stop or look at the embedded cloud."),
+    "bootstrap": ("bootstrap", "Set an AWS account up once: state bucket, reaper, the CI's role and its boundary."),
     "doctor": ("doctor", "Say what is installed and what is missing."),
     "setup": ("setup", "Install the Pulumi CLI, the JRE, the Kafka jars and the class-data archives into the cache."),
 }
@@ -55,13 +60,20 @@ class _Group(click.Group):
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="ephk")
-def main() -> None:
+@click.option("--state", metavar="s3://BUCKET", help="State bucket of environments on AWS (or EPHK_STATE_BUCKET).")
+def main(state: str | None) -> None:
     """Short-lived, real Kafka environments that prove their contracts and clean up after themselves.
 
     Exit codes: 0 fine, 1 could not do it, 2 wrong usage or spec, 3 a contract failed,
     4 something was left behind, 130 interrupted.
     """
     _keep_loopback_off_proxies()
+    if state is not None:
+        os.environ["EPHK_STATE_BUCKET"] = state  # for every process that this one starts, too
+    # Whoever killed it: as long as there are leases here, something must be there to end them.
+    from orchestrator.teardown.reaper_process import ensure_reaper  # not for `ephk --help`
+
+    ensure_reaper()
 
 
 def _keep_loopback_off_proxies() -> None:

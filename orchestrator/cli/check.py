@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from orchestrator.cli.matrix import check_matrix
 from orchestrator.cli.output import example, json_option, print_json, reports_errors
 from orchestrator.errors import UsageError
 from orchestrator.iam.requests import decide_requests
@@ -16,6 +17,9 @@ from orchestrator.iam.requests import decide_requests
 @click.group("check", epilog=example("ephk check iam --request requests.json --json"))
 def check_command() -> None:
     """Check policies and plans without an environment."""
+
+
+check_command.add_command(check_matrix)
 
 
 @check_command.command("iam", epilog=example("ephk check iam --request requests.json --json"))

@@ -16,9 +16,12 @@ from orchestrator import paths
 from orchestrator.cli.output import example, json_option, print_json, reports_errors
 from orchestrator.engine.pulumi_cli import find_cli
 from orchestrator.errors import EphkError, ExitCode
-from orchestrator.ledger import FileLedger
-from orchestrator.lifecycle import expired
+from orchestrator.ledgers import Ledgers
+from orchestrator.tags import rfc3339
 from orchestrator.target import cloud_status, kafka_runtime_report
+from orchestrator.teardown.due import due_leases
+from orchestrator.teardown.heartbeat import load_heartbeat
+from orchestrator.teardown.reaper_process import leases_exist
 
 #: What the caches and three brokers need together, bytes.
 _WANTED_DISK = 2 * 1024**3
@@ -104,17 +107,28 @@ def _cloud() -> Finding:
 
 
 def _leases() -> Finding:
-    ledger = FileLedger()
-    leases, broken = ledger.leases(), ledger.unreadable()
+    seen = Ledgers().look()
+    leases, broken = seen.leases, seen.unreadable
     if broken:
         return Finding(
-            "leases", "problem", f"cannot be read: {broken[0]}", "Look at the file; 'ephk cloud stop' ends its brokers."
+            "leases", "problem", f"cannot be read: {broken[0]}", "Look at it; 'ephk cloud stop' ends embedded brokers."
         )
-    due = expired(leases)
+    due = due_leases(leases)
     if due:
-        names = ", ".join(lease.name for lease in due)
+        names = ", ".join(one.lease.name for one in due)
         return Finding("leases", "problem", f"{len(leases)}, to be taken down: {names}", "ephk reap")
     return Finding("leases", "ok", f"{len(leases)}")
 
 
-_CHECKS: tuple[Callable[[], Finding], ...] = (_python, _pulumi, _kafka, _homes, _cloud, _leases)
+def _reaper() -> Finding:
+    heartbeat, waiting = load_heartbeat(), leases_exist()
+    if heartbeat is None:
+        # It was asked for when this command began, and needs an instant for its first sign.
+        return Finding("reaper", "ok", "starting" if waiting else "not running: there is no lease")
+    seen = f"pid {heartbeat.process.pid}, last seen {rfc3339(heartbeat.at)}"
+    if heartbeat.beating() or not waiting:
+        return Finding("reaper", "ok", f"running, {seen}")
+    return Finding("reaper", "problem", f"stopped: {seen}", "ephk reap (this command has started the reaper again)")
+
+
+_CHECKS: tuple[Callable[[], Finding], ...] = (_python, _pulumi, _kafka, _homes, _cloud, _reaper, _leases)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from orchestrator.errors import UsageError
 from orchestrator.lease import Lease
-from orchestrator.ledger import FileLedger
+from orchestrator.ledger import Ledger
 
 
-def the_lease(ledger: FileLedger, name: str | None) -> Lease:
+def the_lease(ledger: Ledger, name: str | None) -> Lease:
     """Return the lease called `name`, or the only one when no name was given.
 
     Raises:

@@ -12,7 +12,7 @@ import click
 
 from orchestrator.errors import EphkError, ExitCode
 from orchestrator.progress import ConsoleProgress
-from orchestrator.signals import Interrupted
+from orchestrator.signals import Interrupted, leave_if_interrupted
 
 
 def json_option(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -47,6 +47,7 @@ def reports_errors(function: Callable[..., Any]) -> Callable[..., Any]:
             fail(error, as_json=as_json)
         except (Interrupted, KeyboardInterrupt):
             click.echo("ephk: interrupted", err=True)
+            leave_if_interrupted()
             sys.exit(ExitCode.INTERRUPTED)
 
     return wrapper

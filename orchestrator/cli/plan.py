@@ -9,7 +9,7 @@ import click
 from rich.table import Table
 
 from orchestrator.cli.output import example, json_option, print_json, progress, reports_errors
-from orchestrator.cli.up import spec_from, spec_options
+from orchestrator.cli.up import default_provider, spec_from, spec_options
 from orchestrator.plan import plan
 from orchestrator.reports.console import console
 
@@ -19,14 +19,14 @@ from orchestrator.reports.console import console
 @json_option
 @reports_errors
 def plan_command(
-    spec: Path | None, name: str | None, ttl: str | None, target: str, provider: str, as_json: bool
+    spec: Path | None, name: str | None, ttl: str | None, target: str, provider: str | None, as_json: bool
 ) -> None:
     """Show what would be made, without making anything.
 
     The real Pulumi engine runs the same program in preview; no lease is written, no cloud is started.
     """
     asked = spec_from(spec, name, ttl)
-    planned = plan(asked, target, provider, progress())  # type: ignore[arg-type]
+    planned = plan(asked, target, provider or default_provider(target), progress())  # type: ignore[arg-type]
     if as_json:
         print_json(
             {

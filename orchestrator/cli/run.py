@@ -11,20 +11,24 @@ from typing import Any
 
 import click
 
-from orchestrator.cli.down import release, report_directory
+from orchestrator.cli.down import release
 from orchestrator.cli.output import example, json_option, print_json, progress, reports_errors, show_error
 from orchestrator.cli.scorecard import scorecard_of
-from orchestrator.cli.up import print_connection, spec_from, spec_options
+from orchestrator.cli.up import print_connection, spec_from, spec_options, up_request
 from orchestrator.errors import EphkError, ExitCode
+from orchestrator.handover import handed_over_on_interrupt
 from orchestrator.identities import connections_of, write_connection_files
 from orchestrator.lease import Lease
-from orchestrator.ledger import FileLedger
+from orchestrator.ledgers import Ledgers
 from orchestrator.lifecycle import Interrupted, Lifecycle, UpRequest, interruptible
 from orchestrator.paths import lease_dir
 from orchestrator.processes import ProcessRecord
 from orchestrator.reports.console import console, receipt_lines, report_summary, results_table
 from orchestrator.reports.report import Report
-from orchestrator.teardown.receipt import Receipt
+from orchestrator.reports.scorecard.console import table
+from orchestrator.reports.scorecard.sources import sourced
+from orchestrator.signals import leave_if_interrupted
+from orchestrator.teardown.receipt import Receipt, report_directory
 
 #: What the command gets to end by itself; a cancelled CI job has ten seconds in all.
 _COMMAND_GRACE_S = 1.5
@@ -85,23 +89,26 @@ def run_command(
     name: str | None,
     ttl: str | None,
     target: str,
-    provider: str,
+    provider: str | None,
     directory: Path | None,
     as_json: bool,
 ) -> None:
     """Bring up an environment, verify it, run COMMAND with it, and always take it down.
 
     COMMAND gets connection files in $EPHK_CONNECTION_DIR and the first principal's settings in KAFKA_* variables.
-    It runs only when every contract holds. The exit code is COMMAND's, unless something else went wrong first.
+    It runs only when every contract holds. The exit code is COMMAND's, unless something else went wrong first. When
+    it is interrupted it ends within seconds, and the reaper takes the environment down.
     """
     command: list[str] = ctx.meta.get("command", [])
     if not command:
         raise click.UsageError("give the command to run after '--'")
-    request = UpRequest(spec_from(spec, name, ttl), target, provider)  # type: ignore[arg-type]
-    lifecycle = Lifecycle(FileLedger(), progress())
+    request = up_request(spec_from(spec, name, ttl), target, provider)
+    lifecycle = Lifecycle(Ledgers(), progress())
     outcome = _run(lifecycle, request, command, directory, quiet=as_json)
     if as_json:
         print_json(_document(outcome))
+    if outcome.interrupted:
+        leave_if_interrupted()
     sys.exit(outcome.exit_code())
 
 
@@ -112,34 +119,44 @@ def _run(
     out = console(sys.stderr if quiet else sys.stdout)
     try:
         with interruptible():
-            outcome.lease = lease = lifecycle.up(request)
-            if not quiet:
-                print_connection(lease)
-            where = directory or report_directory(lease)
-            with lifecycle.progress.step("contracts") as step:
-                outcome.report = lifecycle.verify(
-                    lease, directory=where, on_result=lambda result: step.waiting(f"{result.status} {result.id}")
-                )
-            out.print(results_table(outcome.report.results, width=out.width))
-            out.print(report_summary(outcome.report))
-            if outcome.report.passed:
-                outcome.command_status = _command(lease, command, quiet=quiet)
-            else:
-                lifecycle.progress.note("COMMAND was not run: the environment does not keep its contracts")
+            lease = lifecycle.up(request)
+            with handed_over_on_interrupt(lifecycle.ledger, lease, lifecycle.progress):
+                outcome.lease = lease
+                _use(lifecycle, outcome, lease, command, directory, quiet=quiet)
     except EphkError as error:
         outcome.error = error
         show_error(error)
-    except Interrupted as interrupt:
+    except Interrupted:
         outcome.interrupted = True
-        lifecycle.progress.note(f"{interrupt}: taking the environment down; a second signal stops at once")
     finally:
-        if outcome.lease is not None:
+        if outcome.lease is not None and not outcome.interrupted:
             outcome.receipt = release(lifecycle, outcome.lease, directory)
             for line in receipt_lines(outcome.receipt):
                 out.print(line)
     if outcome.report is not None:
-        out.print(scorecard_of([{**outcome.report.document(), "source": "this run"}]).table())
+        out.print(table(scorecard_of([sourced(outcome.report.document(), "this run")])))
     return outcome
+
+
+def _use(
+    lifecycle: Lifecycle, outcome: _Outcome, lease: Lease, command: list[str], directory: Path | None, *, quiet: bool
+) -> None:
+    """Verify a ready environment and run the command with it, when every contract holds."""
+    out = console(sys.stderr if quiet else sys.stdout)
+    if not quiet:
+        print_connection(lease)
+    with lifecycle.progress.step("contracts") as step:
+        outcome.report = lifecycle.verify(
+            lease,
+            directory=directory or report_directory(lease),
+            on_result=lambda result: step.waiting(f"{result.status} {result.id}"),
+        )
+    out.print(results_table(outcome.report.results, width=out.width))
+    out.print(report_summary(outcome.report))
+    if outcome.report.passed:
+        outcome.command_status = _command(lease, command, quiet=quiet)
+    else:
+        lifecycle.progress.note("COMMAND was not run: the environment does not keep its contracts")
 
 
 def _command(lease: Lease, command: list[str], *, quiet: bool) -> int:

@@ -10,8 +10,8 @@ import click
 
 from orchestrator.cli.output import example, json_option, print_json, progress, reports_errors
 from orchestrator.lease import Lease
-from orchestrator.ledger import FileLedger
-from orchestrator.lifecycle import Lifecycle, UpRequest, interruptible
+from orchestrator.ledgers import Ledgers
+from orchestrator.lifecycle import Lifecycle, ProviderName, UpRequest, interruptible
 from orchestrator.reports.console import span
 from orchestrator.spec import EnvironmentSpec, load_spec
 
@@ -32,9 +32,8 @@ def spec_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--provider",
             type=click.Choice(["embedded", "official"]),
-            default="embedded",
-            show_default=True,
-            help="Pulumi provider plugin on the embedded target; 'official' rehearses with AWS's own.",
+            help="Pulumi provider plugin: 'official' is AWS's own (default on aws; a download), 'embedded' a small one "
+            "for the embedded cloud (default there).",
         ),
     ):
         function = decorate(function)
@@ -47,19 +46,31 @@ def spec_from(spec: Path | None, name: str | None, ttl: str | None) -> Environme
     return load_spec(spec, overrides=overrides)
 
 
+def default_provider(target: str) -> ProviderName:
+    """Return the plugin that a target uses unless another one is asked for."""
+    return "official" if target == "aws" else "embedded"
+
+
+def up_request(spec: EnvironmentSpec, target: str, provider: str | None) -> UpRequest:
+    """Return what `up` and `run` ask for."""
+    return UpRequest(spec, target, provider or default_provider(target))  # type: ignore[arg-type]
+
+
 @click.command("up", epilog=example("ephk up ephk.yaml --name pr-42 --ttl 2h"))
 @spec_options
 @json_option
 @reports_errors
-def up_command(spec: Path | None, name: str | None, ttl: str | None, target: str, provider: str, as_json: bool) -> None:
+def up_command(
+    spec: Path | None, name: str | None, ttl: str | None, target: str, provider: str | None, as_json: bool
+) -> None:
     """Bring up an environment and print how to connect.
 
     SPEC is a YAML file (default: ephk.yaml, else the built-in defaults). The lease is written before anything is
-    made; what a failed or interrupted attempt has made is removed again.
+    made; what a failed attempt has made is removed again, and the reaper removes what an interrupted one has made.
     """
-    request = UpRequest(spec_from(spec, name, ttl), target, provider)  # type: ignore[arg-type]
+    request = up_request(spec_from(spec, name, ttl), target, provider)
     with interruptible():
-        lease = Lifecycle(FileLedger(), progress()).up(request)
+        lease = Lifecycle(Ledgers(), progress()).up(request)
     if as_json:
         print_json(lease.model_dump(mode="json"))
     else:

@@ -171,6 +171,14 @@ def stop_if_idle() -> bool:
         return _end()
 
 
+def sweep_dead() -> None:
+    """Remove everything of a cloud that was killed, when no cloud runs and no lease is left."""
+    with locked(timeout_s=0):
+        if status() is None and not any(leases_dir().glob("*/lease.json")):
+            sweep()
+            remove_files()
+
+
 def sweep() -> int:
     """Remove what a cloud that no longer runs left behind: its files, and processes that outlived it.
 

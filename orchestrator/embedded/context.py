@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +35,7 @@ class CloudContext:
         directory: the cloud's own directory (0700).
         authority_url: where brokers ask about IAM identities (plain HTTP, loopback).
         authority_token: what they show there; a secret.
+        inventory_token: what whoever asks for the inventory of the cloud's memory shows; a secret.
         scenario: latencies and faults.
         moto: the services that moto keeps.
         runtime: returns the Kafka runtime; slow the first time on a machine, its progress goes to the cloud's log.
@@ -44,6 +46,7 @@ class CloudContext:
     directory: Path
     authority_url: str
     authority_token: str = field(repr=False)
+    inventory_token: str = field(repr=False, default_factory=lambda: secrets.token_urlsafe(32))
     scenario: Scenario = field(default_factory=Scenario)
     moto: MotoState = field(default_factory=lambda: MotoState("123456789012", "us-east-1"))
     runtime: Callable[[], KafkaRuntime] = _kafka_runtime

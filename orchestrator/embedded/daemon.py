@@ -33,6 +33,7 @@ from orchestrator.errors import EphkError
 from orchestrator.files import private_dir, write_private, write_private_json
 from orchestrator.paths import cloud_dir, leases_dir
 from orchestrator.processes import ProcessRecord
+from orchestrator.teardown.reaper_process import ensure_reaper
 
 _log = logging.getLogger(__name__)
 
@@ -98,6 +99,7 @@ class Cloud:
             scenario=rehearsal,
             moto=moto,
         )
+        write_private(self.directory / cloud_files.INVENTORY_TOKEN, context.inventory_token)
         self.gateway = Gateway(context, self.store)
         self.gateway.listen_on(self.servers.port, self.servers.http_port)
         self.stopping = threading.Event()
@@ -133,6 +135,7 @@ class Cloud:
         _log.info("ready on ports %d (https) and %d (http)", self.servers.port, self.servers.http_port)
         watch = IdleWatch(time.monotonic())
         while not self.stopping.wait(_POLL_S):
+            ensure_reaper()  # it watches this process, and this process watches it
             keep = (self.directory / cloud_files.KEEP).exists()
             unneeded = watch.unneeded(time.monotonic(), leases=leases(), busy=self.gateway.in_flight > 0, keep=keep)
             if unneeded and self._close_if_alone():

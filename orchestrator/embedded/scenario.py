@@ -9,6 +9,7 @@ A scenario is YAML or JSON. It is read again whenever the file changes, while th
       - {service: "*", error: {code: ExpiredToken, status: 403}, after: 40, times: 1}
       - {service: sts, operation: AssumeRole, drop: true, probability: 0.5}
     msk: {create_s: 2, delete_s: 1, eni_lingers_s: 5}
+    iam: {enforced: false}
 """
 
 from __future__ import annotations
@@ -100,6 +101,17 @@ class MskScenario(_Strict):
     eni_lingers_s: float = Field(default=0.0, ge=0, le=3600)
 
 
+class IamScenario(_Strict):
+    """Whether policies count.
+
+    Attributes:
+        enforced: False lets everybody with a valid signature do everything, which shows that checks of refusals can
+            fail. Signatures and tokens are checked all the same, and Kafka's ACLs hold.
+    """
+
+    enforced: bool = True
+
+
 class ScenarioDocument(_Strict):
     """A whole scenario file.
 
@@ -107,11 +119,13 @@ class ScenarioDocument(_Strict):
         seed: makes `probability` repeatable.
         rules: every rule is looked at for every request, in order; latencies add up, the first error or drop wins.
         msk: MSK's behaviour.
+        iam: whether policies count.
     """
 
     seed: int = 0
     rules: tuple[Rule, ...] = ()
     msk: MskScenario = MskScenario()
+    iam: IamScenario = IamScenario()
 
 
 @dataclass(frozen=True)
@@ -160,6 +174,7 @@ class Scenario:
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
         self._lock = threading.Lock()
+        self._injected = 0
         self._stamp: tuple[int, int] | None = None
         self._use(ScenarioDocument())
         self._refresh(first=True)
@@ -187,6 +202,8 @@ class Scenario:
         try:
             self._use(parse_scenario(self._path.read_text(), source=str(self._path)))
             _log.info("scenario read from %s", self._path)
+            if not self._document.iam.enforced:
+                _log.warning("IAM policies are not enforced: %s says so", self._path)
         except (UsageError, OSError) as error:
             if first:
                 raise
@@ -204,6 +221,15 @@ class Scenario:
         """MSK's behaviour as the file has it now."""
         return self.document.msk
 
+    @property
+    def injected(self) -> int:
+        """How many requests were delayed, refused or dropped since the cloud started."""
+        return self._injected
+
+    def enforces_iam(self) -> bool:
+        """Tell whether IAM policies count, as the file has it now."""
+        return self.document.iam.enforced
+
     def outcome(self, service: str, operation: str) -> Outcome:
         """Decide what happens to one request, and count it."""
         with self._lock:
@@ -218,6 +244,7 @@ class Scenario:
                 latency += rule.latency_s
                 if fault is None and not drop:
                     fault, drop = rule.error, rule.drop
+            self._injected += fault is not None or drop or latency > 0
             return Outcome(latency, fault, drop)
 
     def _due(self, index: int, rule: Rule) -> bool:

@@ -1,17 +1,17 @@
-"""A stack's state, read from the file backend without the CLI.
+"""A stack's state, read from the backend without the CLI.
 
-The format is Pulumi's checkpoint ("apitype.VersionedCheckpoint", version 3). Reading the file costs milliseconds where
+The format is Pulumi's checkpoint ("apitype.VersionedCheckpoint", version 3). Reading it costs milliseconds where
 `pulumi stack export` costs the start of a process, and works when the CLI is gone.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import EphkError
-from orchestrator.files import read_json
 
 _STACK_TYPE = "pulumi:pulumi:Stack"
 
@@ -37,7 +37,7 @@ class StateResource:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What the file holds.
+    """What the state holds.
 
     Attributes:
         outputs: the stack's exports; secret ones stay encrypted.
@@ -55,15 +55,29 @@ class Checkpoint:
             EphkError: it is no checkpoint of a known version.
         """
         try:
-            document = read_json(path)
+            return cls.parse(path.read_bytes(), str(path))
         except FileNotFoundError:
             return cls({}, ())
+
+    @classmethod
+    def parse(cls, text: bytes, where: str) -> Checkpoint:
+        """Read a state.
+
+        Args:
+            text: the document.
+            where: its address, for error messages.
+
+        Raises:
+            EphkError: it is no checkpoint of a known version.
+        """
+        try:
+            document = json.loads(text)
         except ValueError as error:
-            raise EphkError(f"the Pulumi state {path} cannot be read: {error}") from None
+            raise EphkError(f"the Pulumi state {where} cannot be read: {error}") from None
         if document.get("version") == 0:
             return cls({}, ())  # the stack is being made at this moment
         if document.get("version") != 3:
-            raise EphkError(f"the Pulumi state {path} has version {document.get('version')}, known is 3")
+            raise EphkError(f"the Pulumi state {where} has version {document.get('version')}, known is 3")
         latest = document.get("checkpoint", {}).get("latest") or {}
         entries = latest.get("resources") or []
         outputs = next((entry.get("outputs") or {} for entry in entries if entry["type"] == _STACK_TYPE), {})

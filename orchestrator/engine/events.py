@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from pulumi.automation.events import EngineEvent, OpType
@@ -31,12 +31,14 @@ class Done:
         type: the type's token.
         name: the resource's name in the program.
         id: its id in the cloud.
+        inputs: what the program declared, as Pulumi writes it; the engine takes secrets out.
     """
 
     op: str
     type: str
     name: str
     id: str
+    inputs: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
 class EventLog:
@@ -83,7 +85,13 @@ class EventLog:
             return
         state = metadata.new or metadata.old
         operation = str(getattr(metadata.op, "value", metadata.op))
-        done = Done(operation, metadata.type, name_of(metadata.urn), state.id if state else "")
+        done = Done(
+            operation,
+            metadata.type,
+            name_of(metadata.urn),
+            state.id if state else "",
+            (state.inputs if state else None) or {},
+        )
         self.done.append(done)
         if self._on_done is not None:
             self._on_done(done)

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from pulumi.automation import LocalWorkspace, OutputMap, OutputValue, Stack, UpdateSummary
 from pulumi.automation._stack import StackInitMode  # needed by Stack's constructor, exported nowhere else
 
-from orchestrator.engine.checkpoint import Checkpoint
+from orchestrator.engine.backend import StateBackend
 from orchestrator.engine.events import EventLog
+
+# An engine that was killed broke off its stream of events: whoever killed it knows, and says it better.
+warnings.filterwarnings("ignore", message="Error in event stream", category=UserWarning)
 
 
 class LeaseStack(Stack):
     """A stack whose outputs and summary come from its own state and events, not from three more runs of the CLI."""
 
-    def __init__(self, name: str, workspace: LocalWorkspace, state: Path) -> None:
-        self._state = state
+    def __init__(self, name: str, workspace: LocalWorkspace, backend: StateBackend) -> None:
+        self._backend = backend
         self._log: EventLog | None = None
-        if state.exists():
+        if backend.exists():
             # Selecting would only write down a current stack, and every command names its stack anyway.
             self.name, self.workspace, self._mode = name, workspace, StackInitMode.SELECT
         else:
@@ -33,7 +36,7 @@ class LeaseStack(Stack):
 
     def outputs(self) -> OutputMap:
         """Return the exports of the last update."""
-        return {name: OutputValue(value, secret=False) for name, value in Checkpoint.load(self._state).outputs.items()}
+        return {name: OutputValue(value, secret=False) for name, value in self._backend.checkpoint().outputs.items()}
 
     def info(self, show_secrets: bool = True) -> UpdateSummary:  # noqa: ARG002 - the SDK's signature
         """Return the summary of the operation that just ended."""

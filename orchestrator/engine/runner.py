@@ -20,14 +20,16 @@ import psutil
 from pulumi.automation import CommandResult, PulumiCommand
 from pulumi.automation.errors import create_command_error
 
+from orchestrator.engine.ownership import CliRecord
 from orchestrator.engine.pulumi_cli import PulumiCli
+from orchestrator.engine.sessions import STOP_S, end_session
 from orchestrator.errors import EphkError
-from orchestrator.processes import ProcessRecord, wait_until
+from orchestrator.signals import killed_with
 
 OnOutput = Callable[[str], Any]
 
-#: Seconds that a CLI gets to end after it was asked to: it waits for the calls under way, then saves its state.
-_STOP_S = 30.0
+#: Seconds that a CLI gets to end after this process was interrupted, since this process has to end soon, too.
+_INTERRUPTED_S = 3.0
 #: Seconds for a command without a deadline of its own.
 _DEFAULT_S = 120.0
 
@@ -111,8 +113,9 @@ class SessionPulumiCommand(PulumiCommand):
             self._process, self._interrupts = process, 0
         try:
             with contextlib.suppress(psutil.NoSuchProcess):
-                ProcessRecord.of(process.pid, f"pulumi {args[0]}").save(self._record)
-            self._await(process, args[0])
+                CliRecord.of(process.pid, f"pulumi {args[0]}").save(self._record)
+            with killed_with(lambda: end_session(process.pid)):
+                self._await(process, args[0])
         except BaseException:
             end_session(process.pid)
             raise
@@ -128,7 +131,7 @@ class SessionPulumiCommand(PulumiCommand):
         try:
             process.wait(timeout=self._deadline_s)
         except subprocess.TimeoutExpired:
-            self._stop(process)
+            self._stop(process, STOP_S)
             raise EphkError(
                 f"'pulumi {what}' did not end within {self._deadline_s:.0f} s and was stopped",
                 next_step="Run the command again; what exists is in the stack's state.",
@@ -136,14 +139,14 @@ class SessionPulumiCommand(PulumiCommand):
         except Exception:
             raise
         except BaseException:  # KeyboardInterrupt, or the signal handlers' own
-            self._stop(process)
+            self._stop(process, _INTERRUPTED_S)
             raise
 
-    def _stop(self, process: subprocess.Popen[bytes]) -> None:
+    def _stop(self, process: subprocess.Popen[bytes], seconds: float) -> None:
         """Ask the command to stop and give it time to; whoever catches what comes next kills what is left."""
         self.interrupt()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=_STOP_S)
+            process.wait(timeout=seconds)
 
 
 def command_environment(additional: Mapping[str, str]) -> dict[str, str]:
@@ -169,49 +172,3 @@ def _text(stream: IO[bytes], forward: OnOutput | None) -> str:
         for line in lines:
             forward(line)
     return "\n".join(lines)
-
-
-def session_members(session: int) -> list[int]:
-    """Return the pids of the running processes of a session (plugins have process groups of their own)."""
-    members = []
-    for pid in psutil.pids():
-        with contextlib.suppress(OSError, psutil.NoSuchProcess):
-            if os.getsid(pid) == session and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-                members.append(pid)
-    return members
-
-
-def end_session(session: int) -> int:
-    """Kill every process of a session; returns how many there were."""
-    ended: set[int] = set()
-
-    def none_left() -> bool:
-        members = session_members(session)
-        for pid in members:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        ended.update(members)
-        return not members
-
-    wait_until(none_left, deadline_s=5.0)
-    return len(ended)
-
-
-def end_recorded(record: Path) -> bool:
-    """End a CLI that outlived the process that started it, if `record` still describes it.
-
-    It is asked first: an engine that stops in good order writes down the ids of what it was making, and destroy finds
-    it. What was under way when an engine is killed is known by name only.
-
-    Returns:
-        True when there was one.
-    """
-    process = ProcessRecord.load(record)
-    alive = process is not None and process.alive()
-    if process is not None and alive:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(process.pid, signal.SIGINT)
-        wait_until(lambda: not process.alive(), deadline_s=_STOP_S)
-        end_session(process.pid)
-    record.unlink(missing_ok=True)
-    return alive

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import secrets
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -14,23 +13,26 @@ from typing import TYPE_CHECKING, Any
 from pulumi.automation import LocalWorkspace, ProjectBackend, ProjectSettings
 from pulumi.automation.errors import CommandError
 
-from orchestrator.engine.checkpoint import Checkpoint, StateResource
+from orchestrator.engine.backend import FileBackend, StateBackend
+from orchestrator.engine.checkpoint import StateResource
 from orchestrator.engine.events import Done, EventLog
 from orchestrator.engine.lease_stack import LeaseStack
+from orchestrator.engine.ownership import refuse_held, take_over
 from orchestrator.engine.plugins import ProviderName, pulumi_home
 from orchestrator.engine.pulumi_cli import ensure_cli
-from orchestrator.engine.runner import SessionPulumiCommand, end_recorded
+from orchestrator.engine.runner import SessionPulumiCommand
 from orchestrator.errors import EphkError
-from orchestrator.files import private_dir, write_private
+from orchestrator.files import private_dir
 from orchestrator.progress import Progress
+from orchestrator.state_layout import PROJECT
 
 if TYPE_CHECKING:
     from stacks.inputs import StackInputs
 
-PROJECT = "ephk"
 #: Resources made at once; they wait for the cloud most of the time.
 _PARALLEL = 32
 #: Seconds for an operation on the whole stack. MSK takes 25 to 60 minutes for a cluster, the embedded cloud seconds.
+_MARGIN_S = 600.0
 _DEADLINES_S: dict[ProviderName, float] = {"embedded": 900.0, "official": 7200.0}
 
 
@@ -50,29 +52,33 @@ class Drift:
 class EnvironmentStack:
     """The stack of one lease, kept in the lease's own directory.
 
-    State, work directory and passphrase are files there (0600), so that `destroy` needs the lease and nothing else.
-    The provider's address and credentials are environment variables of the operations, never part of the state.
+    Without a backend of its own, state and passphrase are files there, too (0600), so that `destroy` needs the lease
+    and nothing else. The provider's address and credentials are environment variables, never part of the state.
 
     Args:
         lease_directory: the lease's directory.
         lease_id: the lease's id, which names the stack.
         provider: which provider plugin runs the program; must be the same for all operations.
+        backend: what keeps the state; None is a file in the lease's directory.
     """
 
-    def __init__(self, lease_directory: Path, lease_id: str, *, provider: ProviderName = "embedded") -> None:
+    def __init__(
+        self,
+        lease_directory: Path,
+        lease_id: str,
+        *,
+        provider: ProviderName = "embedded",
+        backend: StateBackend | None = None,
+    ) -> None:
         self.lease_id = lease_id
         self.provider: ProviderName = provider
         self.directory = lease_directory / "pulumi"
+        self.backend: StateBackend = backend or FileBackend(self.directory, lease_id)
         self._deadline_s = _DEADLINES_S[provider]
         self._command: SessionPulumiCommand | None = None
         self._stack: LeaseStack | None = None
         self._loading: threading.Thread | None = None
         self._lock = threading.Lock()
-
-    @property
-    def state_file(self) -> Path:
-        """Where the file backend keeps the state."""
-        return self.directory / "state" / ".pulumi" / "stacks" / PROJECT / f"{self.lease_id}.json"
 
     def prepare(self, progress: Progress) -> None:
         """Make the CLI and an empty stack ready; `up` does it, too, and what is ready already costs nothing.
@@ -145,7 +151,7 @@ class EnvironmentStack:
         Raises:
             EphkError: a resource could not be deleted; it is still in the state.
         """
-        if not self.state_file.exists():
+        if not self.backend.exists():
             return []
         with self._operation("destroy", "delete resources", environment, progress) as (stack, log):
             stack.destroy(parallel=_PARALLEL, on_event=stack.following(log), color="never", suppress_progress=True)
@@ -166,11 +172,11 @@ class EnvironmentStack:
 
     def resources(self) -> tuple[StateResource, ...]:
         """Return what the state knows of, including what was being made when a process was killed."""
-        return Checkpoint.load(self.state_file).resources
+        return self.backend.checkpoint().resources
 
     def outputs(self) -> dict[str, Any]:
         """Return the outputs of the last `up`; empty before."""
-        return Checkpoint.load(self.state_file).outputs
+        return self.backend.checkpoint().outputs
 
     def interrupt(self) -> None:
         """Stop the operation under way in good order; a second time: kill it. For other threads than its own."""
@@ -190,7 +196,7 @@ class EnvironmentStack:
                 next_step="Destroy it first.",
                 details=tuple(f"{resource.type} {resource.id}" for resource in left),
             )
-        end_recorded(self._record)
+        take_over(self._record)
         shutil.rmtree(self.directory, ignore_errors=True)
 
     @property
@@ -243,7 +249,7 @@ class EnvironmentStack:
     def _open(self, progress: Progress, environment: Mapping[str, str]) -> LeaseStack:
         if self._stack is None:
             cli = ensure_cli(progress)
-            end_recorded(private_dir(self.directory) / self._record.name)
+            take_over(private_dir(self.directory) / self._record.name)
             self._command = SessionPulumiCommand(cli, self._record)
             self._stack = self._create(self._command)
             self._unlock()
@@ -251,24 +257,23 @@ class EnvironmentStack:
         return self._stack
 
     def _create(self, command: SessionPulumiCommand) -> LeaseStack:
-        state, work = private_dir(self.directory / "state"), private_dir(self.directory / "work")
-        passphrase = self.directory / "passphrase"
-        if not passphrase.exists():
-            write_private(passphrase, secrets.token_urlsafe(32))
+        work = private_dir(self.directory / "work")
+        self.backend.prepare()
         workspace = LocalWorkspace(
             work_dir=str(work),
             pulumi_home=str(pulumi_home(self.provider)),
             env_vars=self._settings(),
             project_settings=ProjectSettings(
-                name=PROJECT, runtime="python", main=str(work), backend=ProjectBackend(state.as_uri())
+                name=PROJECT, runtime="python", main=str(work), backend=ProjectBackend(self.backend.url)
             ),
+            secrets_provider=self.backend.secrets_provider,
             pulumi_command=command,
         )
-        return LeaseStack(self.lease_id, workspace, self.state_file)
+        return LeaseStack(self.lease_id, workspace, self.backend)
 
     def _settings(self) -> dict[str, str]:
         settings = {
-            "PULUMI_CONFIG_PASSPHRASE_FILE": str(self.directory / "passphrase"),
+            **self.backend.settings(),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             # The state is the lease's own and ends with it: no copies of each version beside it.
             "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "true",
@@ -278,9 +283,8 @@ class EnvironmentStack:
         return settings
 
     def _unlock(self) -> None:
-        """Take away the lock of a process that was killed; whoever held it has been ended by now."""
-        locks = self.directory / "state" / ".pulumi" / "locks"
-        if self._stack is not None and any(locks.rglob("*.json")):
+        """Take away the lock of a process that was killed; one whose owner may live is an error that names it."""
+        if self._stack is not None and refuse_held(self.backend.locks(), gone_after_s=self._deadline_s + _MARGIN_S):
             self._stack.cancel()
 
 
@@ -291,7 +295,8 @@ def _explained(title: str, log: EventLog | None = None) -> Iterator[None]:
         yield
     except CommandError as error:
         lines = list(log.errors) if log and log.errors else [line for line in str(error).splitlines() if line.strip()]
-        cause = lines[0] if lines else "Pulumi gave no reason"
+        cause = next((line for line in lines if "error:" in line), lines[0] if lines else "Pulumi gave no reason")
+        cause = cause.strip().removeprefix("stderr: ").removeprefix("error: ")
         raise EphkError(
             f"{title} failed: {cause}",
             next_step="Correct the cause and run the command again; what exists is in the stack's state.",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import IO, Any
+from typing import IO
 
 from rich.console import Console
 from rich.table import Table
@@ -11,11 +12,13 @@ from rich.text import Text
 
 from contracts.model import Result
 from orchestrator.lease import Lease
+from orchestrator.lease_view import cost_so_far, money
+from orchestrator.reports.evidence import evidence_line
+from orchestrator.reports.model import word
 from orchestrator.reports.report import Report
 from orchestrator.teardown.receipt import Receipt
 
 _STYLES = {"verified": "green", "failed": "bold red", "error": "magenta", "not_covered": "yellow", "stale": "yellow"}
-_WORDS = {"not_covered": "not covered"}
 #: Wide enough for ids and reasons where the output is no terminal (CI logs wrap by themselves).
 _PLAIN_WIDTH = 160
 #: Characters of the status and duration columns, with the space between columns.
@@ -30,7 +33,7 @@ def console(stream: IO[str]) -> Console:
 
 def status_text(status: str) -> Text:
     """Return a status as it is shown: the word carries the meaning, the colour only helps."""
-    return Text(_WORDS.get(status, status), style=_STYLES.get(status, ""))
+    return Text(word(status), style=_STYLES.get(status, ""))
 
 
 def results_table(results: list[Result], *, width: int = _PLAIN_WIDTH) -> Table:
@@ -50,26 +53,13 @@ def results_table(results: list[Result], *, width: int = _PLAIN_WIDTH) -> Table:
     return table
 
 
-def evidence_line(evidence: dict[str, Any], *, limit: int = 110) -> str:
-    """Put evidence on one line: the first facts, cut at `limit` characters."""
-    text = "; ".join(f"{name}: {_flat(value)}" for name, value in evidence.items())
-    return text if len(text) <= limit else text[: limit - 1] + "…"
-
-
-def _flat(value: object) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {_flat(item)}" for key, item in value.items())
-    if isinstance(value, list | tuple):
-        return ", ".join(_flat(item) for item in value)
-    return str(value)
-
-
 def report_summary(report: Report) -> Text:
     """Return the one-line verdict of a report."""
     counts = report.counts()
-    parts = [f"{counts[status]} {_WORDS.get(status, status)}" for status in counts]
-    layer = "local" if report.environment.target == "embedded" else "cloud"
-    return Text(f"{', '.join(parts)} (layer: {layer})", style="green" if report.passed else "bold red")
+    parts = [f"{counts[status]} {word(status)}" for status in counts]
+    layers: list[str] = list(dict.fromkeys(result.layer for result in report.results)) or ["none"]
+    where = f"layer{'s' if len(layers) > 1 else ''}: {', '.join(layers)}"
+    return Text(f"{', '.join(parts)} ({where})", style="green" if report.passed else "bold red")
 
 
 def receipt_lines(receipt: Receipt) -> list[Text]:
@@ -82,13 +72,18 @@ def receipt_lines(receipt: Receipt) -> list[Text]:
         Text(f"receipt for {receipt.lease.name} ({receipt.lease.id}): removed {removed} in {receipt.duration_s:.1f} s")
     ]
     inventory = receipt.inventory
+    why = {(kept.item.kind, kept.item.identifier): f": {kept.why}" for kept in receipt.kept}
     if inventory is None:
         lines.append(Text("  no inventory: there is no cloud left to ask", style="yellow"))
     else:
         style = "green" if receipt.clean else "bold red"
         lines.append(Text(f"  inventory of {len(inventory.asked)} questions: {len(inventory.left)} left", style=style))
         lines += [
-            Text(f"  left: {item.kind} {item.identifier} (found by {item.source})", "bold red")
+            Text(
+                f"  left: {item.kind} {item.identifier} (found by {item.source})"
+                f"{why.get((item.kind, item.identifier), '')}",
+                "bold red",
+            )
             for item in inventory.left
         ]
         lines += [Text(f"  not answered: {question}", "magenta") for question in inventory.unanswered]
@@ -107,9 +102,9 @@ def receipt_lines(receipt: Receipt) -> list[Text]:
 
 
 def leases_table(leases: list[Lease], warnings: dict[str, str]) -> Table:
-    """Return leases with age and time left."""
+    """Return leases with age, time left and what they have cost by the estimate."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("name", "lease", "state", "target", "owner", "branch", "age", "left", "warning"):
+    for column in ("name", "lease", "state", "target", "owner", "branch", "age", "left", "cost", "warning"):
         table.add_column(column, overflow="fold")
     now = datetime.now(UTC)
     for lease in leases:
@@ -120,12 +115,18 @@ def leases_table(leases: list[Lease], warnings: dict[str, str]) -> Table:
             lease.state,
             lease.target,
             lease.provenance.owner,
-            lease.provenance.pull_request,
+            lease.provenance.branch if lease.provenance.branch != "none" else lease.provenance.pull_request,
             span((now - lease.created_at).total_seconds()),
             span(left) if left > 0 else "expired",
+            money(cost_so_far(lease, now)),
             Text(warnings.get(lease.id, ""), style="yellow"),
         )
     return table
+
+
+def counts(kinds: Mapping[str, int]) -> str:
+    """Write how many there are of each kind in one line."""
+    return ", ".join(f"{count} {kind}" for kind, count in kinds.items()) or "no resources"
 
 
 def span(seconds: float) -> str:

@@ -1,35 +1,55 @@
-"""The report of one verification: the document behind every rendering, written after each contract."""
+"""The report of one verification: one document, and its renderings, kept up to date on disk while contracts answer."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from contracts.model import Result
+from orchestrator import __version__
 from orchestrator.environment import Environment
-from orchestrator.files import write_private_json
+from orchestrator.files import write_private, write_private_json
+from orchestrator.reports.model import STATUSES, Finding, NotApplicable, ReportDocument, Subject, Summary
 from orchestrator.tags import rfc3339
 
-SCHEMA = 1
-STATUSES = ("verified", "failed", "error", "not_covered")
+#: A rendering may cost this share of a run: with 500 contracts, five pages after each would take longer than probing.
+_RENDERING_SHARE = 0.1
 
 
 class Report:
     """Results of one environment, in the order of the catalogue.
 
+    `report.json` is written after each result. The pages made from it follow at once too, unless rendering has
+    become slow (hundreds of contracts): then they follow a moment later, and always when the report is closed.
+
     Args:
         environment: what was verified.
-        directory: where `report.json` is kept up to date; None keeps it in memory alone.
+        directory: where the report is kept up to date; None keeps it in memory alone.
+        subject: how the report describes the environment; None describes it from its own tags.
+        not_applicable: contracts that mean nothing for this environment, with their reasons.
     """
 
-    def __init__(self, environment: Environment, directory: Path | None = None) -> None:
+    def __init__(
+        self,
+        environment: Environment,
+        directory: Path | None = None,
+        *,
+        subject: Subject | None = None,
+        not_applicable: Sequence[NotApplicable] = (),
+    ) -> None:
         self.environment = environment
         self.directory = directory
+        self.subject = subject or Subject.of(environment)
+        self.not_applicable = tuple(not_applicable)
         self.results: list[Result] = []
         self.complete = False
         self._started = datetime.now(UTC)
+        self._behind = False
+        self._rendered_at = 0.0
+        self._rendering_s = 0.0
 
     def add(self, result: Result) -> None:
         """Take one result and write the report, so that an interrupted run leaves what it knew."""
@@ -41,10 +61,30 @@ class Report:
         self.results = list(results)
         self.complete = True
         self._write()
+        self.close()
+
+    def close(self) -> None:
+        """Write the renderings that are behind `report.json`; harmless when none is."""
+        if self._behind:
+            self._render(self.model())
 
     def _write(self) -> None:
-        if self.directory is not None:
-            write_private_json(self.directory / "report.json", self.document())
+        if self.directory is None:
+            return
+        document = self.model()
+        write_private_json(self.directory / "report.json", document.as_dict())
+        self._behind = True
+        if time.monotonic() - self._rendered_at >= self._rendering_s / _RENDERING_SHARE:
+            self._render(document)
+
+    def _render(self, document: ReportDocument) -> None:
+        if self.directory is None:
+            return
+        begun = time.monotonic()
+        write_renderings(document, self.directory)
+        self._behind = False
+        self._rendered_at = time.monotonic()
+        self._rendering_s = self._rendered_at - begun
 
     @property
     def passed(self) -> bool:
@@ -56,29 +96,34 @@ class Report:
         """Return how many results have each status."""
         return {status: sum(result.status == status for result in self.results) for status in STATUSES}
 
+    def model(self) -> ReportDocument:
+        """Return the report as the findings model."""
+        return ReportDocument(
+            environment=self.subject,
+            results=tuple(Finding.of(result) for result in self.results),
+            summary=Summary(
+                **self.counts(),
+                total=len(self.results),
+                complete=self.complete,
+                passed=self.passed,
+                started_at=rfc3339(self._started),
+                finished_at=rfc3339(datetime.now(UTC)),
+            ),
+            not_applicable=self.not_applicable,
+            tool={"name": "ephk", "version": __version__},
+        )
+
     def document(self) -> dict[str, Any]:
         """Return `report.json`."""
-        environment = self.environment
-        return {
-            "schema": SCHEMA,
-            "environment": {
-                "name": environment.name,
-                "lease": environment.lease_id,
-                "flavour": environment.flavour,
-                "target": environment.target,
-                "region": environment.cloud.region,
-                "kafka_version": environment.cluster.kafka_version,
-                "brokers": environment.cluster.brokers,
-                "commit": environment.tags.get("ephk:commit", "none"),
-                "repository": environment.tags.get("ephk:repository", "none"),
-            },
-            "results": [result.as_dict() for result in self.results],
-            "summary": {
-                **self.counts(),
-                "total": len(self.results),
-                "complete": self.complete,
-                "passed": self.passed,
-                "started_at": rfc3339(self._started),
-                "finished_at": rfc3339(datetime.now(UTC)),
-            },
-        }
+        return self.model().as_dict()
+
+
+def write_renderings(document: ReportDocument, directory: Path) -> None:
+    """Write `report.md`, `report.html`, `junit.xml` and `findings.sarif`, each whole or not at all."""
+    # Loaded here: a command that keeps no report needs neither templates nor XML.
+    from orchestrator.reports import html, junit, markdown, sarif
+
+    write_private(directory / "report.md", markdown.render(document))
+    write_private(directory / "report.html", html.render(document))
+    write_private(directory / "junit.xml", junit.render(document))
+    write_private_json(directory / "findings.sarif", sarif.document(document))

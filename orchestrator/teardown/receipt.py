@@ -7,11 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from orchestrator import paths
 from orchestrator.cost.guard import cost_document
 from orchestrator.files import write_private_json
 from orchestrator.lease import Lease
 from orchestrator.tags import rfc3339
-from orchestrator.teardown.inventory import Inventory
+from orchestrator.teardown.direct import Kept
+from orchestrator.teardown.found import Found, Inventory
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Receipt:
         lease: the lease as it was.
         deleted: what was removed.
         inventory: what was found afterwards; None when there was no cloud left to ask.
+        kept: what direct deletion left alone, each with its reason.
         notes: what a reader should know (the cloud was gone, an error on the way).
         duration_s: how long teardown took, seconds.
     """
@@ -46,6 +49,7 @@ class Receipt:
     inventory: Inventory | None
     notes: tuple[str, ...] = ()
     duration_s: float = 0.0
+    kept: tuple[Kept, ...] = ()
     issued_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
@@ -56,6 +60,7 @@ class Receipt:
     def document(self) -> dict[str, Any]:
         """Return `receipt.json`."""
         inventory = self.inventory
+        why = {(kept.item.kind, kept.item.identifier): kept.why for kept in self.kept}
         return {
             "schema": 1,
             "lease": {
@@ -69,6 +74,7 @@ class Receipt:
             "cost": cost_document(self.lease, self.issued_at),
             "clean": self.clean,
             "issued_at": rfc3339(self.issued_at),
+            "reason": self.lease.release.reason if self.lease.release else "",
             "duration_s": round(self.duration_s, 2),
             "deleted": [asdict(item) for item in self.deleted],
             "inventory": {
@@ -76,7 +82,10 @@ class Receipt:
                 "asked": list(inventory.asked) if inventory else [],
                 "unanswered": list(inventory.unanswered) if inventory else [],
             },
-            "left": [_found(item) for item in (inventory.left if inventory else ())],
+            "left": [
+                {**_found(item), "why": why.get((item.kind, item.identifier), "")}
+                for item in (inventory.left if inventory else ())
+            ],
             "pending": [{**_found(item), "why": item.pending} for item in (inventory.pending if inventory else ())],
             "notes": list(self.notes),
         }
@@ -88,5 +97,10 @@ class Receipt:
         return path
 
 
-def _found(item: Any) -> dict[str, str]:
+def _found(item: Found) -> dict[str, str]:
     return {"kind": item.kind, "identifier": item.identifier, "source": item.source}
+
+
+def report_directory(lease: Lease) -> Path:
+    """Return where a lease's report and receipt go by default: they must outlive the lease's own directory."""
+    return paths.cache_home() / "reports" / f"{lease.name}-{lease.id}"

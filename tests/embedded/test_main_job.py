@@ -70,31 +70,26 @@ def test_run_brings_up_verifies_runs_and_removes(world: World, tmp_path: Path) -
     assert wait_until(lambda: gone(world), deadline_s=15), processes_of(world)
 
 
-def test_a_failing_command_gives_its_exit_code_and_the_environment_goes(world: World) -> None:
-    done = world.ephk("run", small_spec(world), "--", "sh", "-c", 'test -n "$KAFKA_BOOTSTRAP_SERVERS" && exit 7')
+def test_a_failing_command_gives_its_exit_code_and_the_environment_goes_also_with_a_corrupt_state(world: World) -> None:
+    states = world.state / "leases" / "*" / "pulumi" / "state" / ".pulumi" / "stacks" / "ephk" / "*.json"
+    corrupt = f'test -n "$KAFKA_BOOTSTRAP_SERVERS" && for state in {states}; do echo "{{" > $state; done; exit 7'
+    done = world.ephk("run", small_spec(world), "--", "sh", "-c", corrupt)
     assert done.status == 7, done.err
+    said = " ".join(done.out.split())  # the console wraps lines
+    assert "cannot be read" in said
+    assert "by direct" in said
     assert wait_until(lambda: gone(world), deadline_s=15), processes_of(world)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_takes_the_environment_down(world: World, number: signal.Signals) -> None:
+def test_a_signal_hands_the_environment_over(world: World) -> None:
     marker = world.home / "started"
     process = world.popen("run", small_spec(world), "--", "sh", "-c", f"touch {marker}; sleep 600")
     assert wait_until(marker.exists, deadline_s=120)
-    process.send_signal(number)
-    out, err = process.communicate(timeout=60)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
-    assert "receipt for small" in out
-    assert wait_until(lambda: gone(world), deadline_s=15), processes_of(world)
-
-
-def test_a_signal_while_provisioning_takes_everything_down(world: World) -> None:
-    process = world.popen("up", small_spec(world))
-    assert wait_until(lambda: any("kafka.Kafka" in line for line in processes_of(world)), deadline_s=120)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=90)
-    assert process.returncode == 130, err
-    assert wait_until(lambda: gone(world), deadline_s=20), processes_of(world)
+    assert "to see it done: ephk down small" in err
+    assert wait_until(lambda: gone(world), deadline_s=60), processes_of(world)  # by the reaper's own process
 
 
 def test_a_name_is_leased_once(orders: Orders) -> None:
@@ -130,7 +125,10 @@ def test_verify_is_clean_and_shows_every_contract(orders: Orders, tmp_path: Path
     assert done.status == 0, done.err + done.out
     document = done.json()
     assert document["summary"]["verified"] >= 25
-    assert {r["id"]: r["reason"] for r in document["results"] if r["status"] != "verified"} == {}
+    others = {r["id"]: r for r in document["results"] if r["status"] != "verified"}
+    # The state is in files, and the provider may not simulate.
+    assert others.keys() <= {"iam.state.unreadable", "iam.views.agree"}, {i: r["reason"] for i, r in others.items()}
+    assert {r["status"] for r in others.values()} == {"not_covered"}
     assert json.loads((tmp_path / "report.json").read_text())["results"] == document["results"]
 
 
@@ -157,7 +155,8 @@ def test_two_ups_at_once_share_one_cloud(world: World) -> None:
     assert world.must("verify", "two", "--contract", "auth.scram.accepts").status == 0
 
 
-def test_a_killed_cloud_is_told_and_cleaned_up(world: World) -> None:
+def test_a_killed_cloud_is_told_and_cleaned_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EPHK_CLOUD_GONE_S", "600")  # here a person is faster than the reaper
     world.must("up", small_spec(world))
     info = world.must("cloud", "status", "--json").json()
     os.kill(info["pid"], signal.SIGKILL)
@@ -217,7 +216,7 @@ def test_a_fault_of_the_cloud_is_told_with_its_code_and_nothing_stays(world: Wor
 def test_a_plan_shows_what_up_makes_and_makes_nothing(world: World, orders: Orders) -> None:
     planned = world.must("plan", REPOSITORY / "examples" / "orders.yaml", "--json").json()
     kinds = sorted(item["type"] for item in planned["resources"])
-    assert len(kinds) == 50
+    assert len(kinds) == 48
     assert kinds.count("aws:msk/cluster:Cluster") == 1
     assert {item["operation"] for item in planned["resources"]} == {"create"}
     assert not world.state.exists()

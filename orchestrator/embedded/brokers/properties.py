@@ -17,8 +17,14 @@ _PROTOCOLS = {INTERNAL: "SSL", CONTROLLER: "SSL", "SCRAM": "SASL_SSL", "IAM": "S
 #: A certificate's common name is its bearer's principal; without one in front the whole subject is.
 MTLS_PRINCIPAL_RULES = r"RULE:^CN=([^,]+)(,.*)?$/$1/,DEFAULT"
 
-#: How long an IAM session lives at most; it ends with its token, which lives for 15 minutes.
+#: How long an IAM session lives at most; it ends with its signature, which lives for 15 minutes.
 _IAM_SESSION_MS = 3_600_000
+
+#: The mechanisms of the IAM listener ("IAM access control", Amazon MSK Developer Guide) and what makes each known.
+_IAM_LOGIN_MODULES = {
+    "OAUTHBEARER": "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule",
+    "AWS_MSK_IAM": "io.ephk.kafka.MskIamLoginModule",
+}
 
 #: Small machines run many clusters. Each of these saves threads, memory or files and changes no behaviour that a
 #: client could see; a cluster's own configuration overrides them.
@@ -148,14 +154,14 @@ def _mechanisms(config: BrokerClusterConfig, layout: ClusterLayout) -> dict[str,
             "listener.name.scram.scram-sha-512.sasl.jaas.config": f"{login} required;",
         }
     if config.iam:
-        login = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule"
-        handler = "io.ephk.kafka.IamServerCallbackHandler"
-        settings |= {
-            "listener.name.iam.sasl.enabled.mechanisms": "OAUTHBEARER",
-            "listener.name.iam.oauthbearer.sasl.jaas.config": f"{login} required;",
-            "listener.name.iam.oauthbearer.sasl.server.callback.handler.class": handler,
-            "listener.name.iam.oauthbearer.connections.max.reauth.ms": str(_IAM_SESSION_MS),
-        }
+        settings["listener.name.iam.sasl.enabled.mechanisms"] = ",".join(_IAM_LOGIN_MODULES)
+        for mechanism, login in _IAM_LOGIN_MODULES.items():
+            prefix = f"listener.name.iam.{mechanism.lower()}."
+            settings |= {
+                f"{prefix}sasl.jaas.config": f"{login} required;",
+                f"{prefix}sasl.server.callback.handler.class": "io.ephk.kafka.IamServerCallbackHandler",
+                f"{prefix}connections.max.reauth.ms": str(_IAM_SESSION_MS),
+            }
     if config.client_ca_pem is not None:
         settings |= {
             "listener.name.mtls.ssl.client.auth": "required",

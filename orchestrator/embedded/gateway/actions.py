@@ -6,6 +6,7 @@ statement with `"Resource": "*"` covers: a caller is rather refused too much tha
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Mapping
@@ -53,7 +54,7 @@ def resource_of(target: Target, request: HttpRequest, moto: MotoState, region: s
         case "iam":
             return _iam(fields, moto.account_id)
         case "kms":
-            key = _text(fields, "KeyId")
+            key = _text(fields, "KeyId") or _key_of(_text(fields, "CiphertextBlob"))
             return (moto.kms_key_arn(key) if key else None) or "*"
         case "secretsmanager":
             return _secret(fields, prefix, moto)
@@ -69,12 +70,23 @@ def resource_of(target: Target, request: HttpRequest, moto: MotoState, region: s
     return arns[0] if arns else "*"
 
 
+def _key_of(ciphertext: str) -> str:
+    """Return the key that made a ciphertext: KMS finds it by itself ("Decrypt", AWS KMS API Reference).
+
+    moto writes the key's id, 36 characters, before what it encrypted.
+    """
+    try:
+        return base64.b64decode(ciphertext, validate=True)[:36].decode("ascii")
+    except ValueError:
+        return ""
+
+
 def _document(request: HttpRequest, target: Target) -> dict[str, Any]:
     if target.protocol not in {"json", "rest-json"} or not request.body:
         return {}
     try:
         document = json.loads(request.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return document if isinstance(document, dict) else {}
 

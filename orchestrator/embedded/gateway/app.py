@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hmac
+import json
 import logging
 import re
 import threading
@@ -12,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from orchestrator.embedded.context import CloudContext
-from orchestrator.embedded.gateway import errors, payload, sigv2, sigv4
+from orchestrator.embedded.gateway import errors, memory, payload, policy_documents, sigv2, sigv4
 from orchestrator.embedded.gateway.authority import Authority
 from orchestrator.embedded.gateway.backends import Backends
 from orchestrator.embedded.gateway.credentials import CredentialStore
@@ -33,6 +35,8 @@ _UNSIGNED_ACTIONS = frozenset({"AssumeRoleWithWebIdentity"})
 #: Names that can only mean this machine (RFC 6761 for `.localhost`): a rebound DNS name is none of them.
 _OWN_HOST = re.compile(r"(?:(?P<bucket>[a-z0-9.-]+)\.)?localhost|127\.0\.0\.1|\d{12}\.(?:localhost|127\.0\.0\.1)")
 _USED_BY_ALL = ("ec2", "iam", "s3", "kms", "secretsmanager", "logs")
+#: The header that asks for the inventory of the cloud's memory.
+INVENTORY_HEADER = "x-ephk-inventory-token"
 _CA_PATH = re.compile(r"/_ephk/clusters/([A-Za-z0-9-]{1,64})/ca\.pem")
 
 
@@ -50,7 +54,7 @@ class Gateway:
     ) -> None:
         self._context, self._store = context, store
         identities = Identities(context.moto)
-        self._gate = PolicyGate(identities, context.moto)
+        self._gate = PolicyGate(identities, context.moto, context.scenario.enforces_iam)
         self._moto = MotoService()
         own: dict[str, ServiceBackend] = {
             "sts": StsBackend(store, identities, self._gate),
@@ -63,6 +67,7 @@ class Gateway:
             token=context.authority_token,
             region=context.region,
             account_id=context.account_id,
+            enforced=context.scenario.enforces_iam,
         )
         self._ports: frozenset[int] = frozenset()
         self._lock = threading.Lock()
@@ -197,6 +202,7 @@ class Gateway:
         if not target.service or target.operation is None:
             raise errors.not_available(target.signing_name, target.requested, target.protocol)
         self._gate.check(request, target, caller, region)
+        policy_documents.check(request, target)
         if target.service in self.backends:
             return self.backends.call(request, target, caller)
         key = caller.access_key_id or self._store.administrator.access_key_id
@@ -205,21 +211,35 @@ class Gateway:
     # Inside
 
     def _internal(self, request: HttpRequest) -> HttpResponse:
-        """Answer what the cloud's own processes ask; not a part of AWS. On the plain HTTP port, but for health."""
+        """Answer what the cloud's own processes ask; not a part of AWS.
+
+        Health and the brokers' CA are no secret and are answered on both ports, the rest in plain HTTP alone.
+        """
         if request.path == "/_ephk/health" and request.method == "GET":
             return HttpResponse(200, [("Content-Type", "application/json")], b'{"status": "ok"}')
-        if request.secure:
+        cluster = _CA_PATH.fullmatch(request.path)
+        if request.secure and not cluster:
             return _plain(404, "Not here.")
         try:
             if request.path.startswith("/_ephk/authority/"):
                 return self._authority.handle(request.path.rsplit("/", 1)[1], request)
-            cluster = _CA_PATH.fullmatch(request.path)
+            if request.path == "/_ephk/inventory" and request.method == "GET":
+                return self._inventory(request)
             if cluster and request.method == "GET":
                 return self._cluster_ca(cluster[1])
         except Exception:  # noqa: BLE001 - a broker treats every answer but 200 as a refusal
             _log.exception("an internal request failed: %s", request.path)
             return _plain(500, "Failed.")
         return _plain(404, "Not here.")
+
+    def _inventory(self, request: HttpRequest) -> HttpResponse:
+        """Answer what is in this cloud's memory, to whoever can read the cloud's own files."""
+        shown = request.headers.get(INVENTORY_HEADER, "")
+        if not hmac.compare_digest(shown.encode("utf-8", "replace"), self._context.inventory_token.encode()):
+            return _plain(403, "The inventory's token is missing or wrong.")
+        objects = memory.snapshot(self._context.moto, self.backends)
+        document = {"objects": objects, "injected": self._context.scenario.injected}
+        return HttpResponse(200, [("Content-Type", "application/json")], json.dumps(document).encode())
 
     def _cluster_ca(self, uuid: str) -> HttpResponse:
         backend: Any = self.backends.get("kafka")

@@ -80,7 +80,7 @@ def _object(body: bytes) -> dict[str, Any]:
         return {}
     try:
         document = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise MalformedInputError("The request body is not valid JSON.") from error
     if not isinstance(document, dict):
         raise MalformedInputError("The request body must be a JSON object.")

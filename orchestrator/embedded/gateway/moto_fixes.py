@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from orchestrator.embedded.gateway.moto_refusals import refuse_in_ec2, refuse_in_iam
+
 
 def _s3() -> None:
     """Leave bucket policies to the gateway.
@@ -39,6 +41,47 @@ def _block_public_access_of_new_buckets(bucket_class: Any) -> None:
     bucket_class.__init__ = construct
 
 
+def _ec2() -> None:
+    """Refuse as EC2 does, and delete a VPC's default network ACL with it ("Delete your VPC", Amazon VPC User Guide)."""
+    from moto.ec2.models import EC2Backend
+
+    refuse_in_ec2()
+    delete = EC2Backend.delete_vpc
+
+    def delete_with_acl(backend: Any, vpc_id: str) -> Any:
+        deleted = delete(backend, vpc_id)
+        for acl_id in [acl.id for acl in backend.network_acls.values() if acl.vpc_id == vpc_id]:
+            del backend.network_acls[acl_id]
+        return deleted
+
+    EC2Backend.delete_vpc = delete_with_acl
+
+
+def _kms() -> None:
+    """Take a key's ARN where moto takes its id alone (ScheduleKeyDeletion, AWS KMS API Reference)."""
+    from moto.kms.models import KmsBackend
+
+    schedule = KmsBackend.schedule_key_deletion
+
+    def by_id_or_arn(backend: Any, key_id: str, pending_window_in_days: int) -> Any:
+        return schedule(backend, backend.any_id_to_key_id(key_id), pending_window_in_days)
+
+    KmsBackend.schedule_key_deletion = by_id_or_arn
+
+
+def _codebuild() -> None:
+    """Let a project have no source: its source has no location then ("ProjectSource", AWS CodeBuild API Reference)."""
+    from moto.codebuild import responses
+
+    check: Callable[[dict[str, Any]], None] = responses._validate_required_params_source
+
+    def check_source(source: dict[str, Any]) -> None:
+        if source.get("type") != "NO_SOURCE":
+            check(source)
+
+    responses._validate_required_params_source = check_source
+
+
 #: Operations of S3 that moto answers with something else (it ignores a query parameter that it does not know, so that
 #: reading an analytics configuration lists objects, and writing one creates a bucket).
 _S3_MISUNDERSTOOD = re.compile(
@@ -52,7 +95,13 @@ def misunderstands(service: str, operation: str) -> bool:
     return service == "s3" and _S3_MISUNDERSTOOD.fullmatch(operation) is not None
 
 
-_FIXES: dict[str, Callable[[], None]] = {"s3": _s3}
+_FIXES: dict[str, Callable[[], None]] = {
+    "s3": _s3,
+    "ec2": _ec2,
+    "kms": _kms,
+    "iam": refuse_in_iam,
+    "codebuild": _codebuild,
+}
 _applied: set[str] = set()
 
 

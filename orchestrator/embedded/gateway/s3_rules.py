@@ -142,7 +142,7 @@ def is_public_policy(text: str | bytes) -> bool:
     """Tell whether a bucket policy is public: an Allow for everybody that no fixed value narrows."""
     try:
         statements = json.loads(text).get("Statement") or []
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return False
     statements = [statements] if isinstance(statements, dict) else statements
     return any(

@@ -164,7 +164,7 @@ def _claims(token: str) -> dict[str, Any]:
     try:
         part = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-    except (IndexError, ValueError, binascii.Error) as error:
+    except (IndexError, ValueError, binascii.Error, RecursionError) as error:
         raise AwsError("InvalidIdentityToken", "The web identity token is not a JSON web token.") from error
     if not isinstance(claims, dict):
         raise AwsError("InvalidIdentityToken", "The web identity token is not a JSON web token.")

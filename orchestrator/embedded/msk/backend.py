@@ -33,6 +33,11 @@ class KafkaBackend:
         self._operations = self._table()
         self._plane.spawn("watch", Watch(self._plane).run)
 
+    def held(self) -> list[str]:
+        """Return everything that this service holds, for the inventory of the cloud's memory."""
+        configurations = [f"configurations/{arn}" for arn in self._plane.configurations.arns()]
+        return [*(f"clusters/{arn}" for arn in list(self._plane.clusters)), *configurations]
+
     def _table(self) -> dict[str, Callable[[Params], Params]]:
         plane, store = self._plane, self._plane.configurations
 

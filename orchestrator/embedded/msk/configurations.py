@@ -115,6 +115,10 @@ class ConfigurationStore:
         self._users = users
         self._by_arn: dict[str, Configuration] = {}
 
+    def arns(self) -> list[str]:
+        """Return the ARNs of all configurations."""
+        return list(self._by_arn)
+
     def get(self, arn: str) -> Configuration:
         """Return a configuration.
 

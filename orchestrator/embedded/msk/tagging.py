@@ -49,7 +49,7 @@ def put_policy(plane: ControlPlane, params: dict[str, Any]) -> dict[str, Any]:
     """PutClusterPolicy."""
     try:
         document = json.loads(params["Policy"])
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict) or not document.get("Statement"):
         raise AwsError("BadRequestException", "The provided policy isn't valid.", InvalidParameter="policy")

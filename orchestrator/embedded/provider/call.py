@@ -21,6 +21,8 @@ from tenacity import (
     wait_exponential,
 )
 
+from orchestrator.retries import ONE_ATTEMPT, with_retries
+
 T = TypeVar("T")
 
 #: Seconds a verb may take when the program gives no custom timeout: long enough for a cluster on a slow machine.
@@ -40,6 +42,8 @@ class Clients:
     """
 
     def __init__(self) -> None:
+        #: Set when the engine cancels: no call waits for a further attempt then.
+        self.cancelled = threading.Event()
         self._clients: dict[str, Any] = {}
         self._session: Any = None
         self._making = threading.Lock()
@@ -68,14 +72,15 @@ class Clients:
         if self._session is None:
             self._session = Session()
         config = Config(
-            retries={"mode": "standard", "total_max_attempts": 4},
+            retries=ONE_ATTEMPT,
             connect_timeout=5,
             read_timeout=60,
             max_pool_connections=32,
             s3={"addressing_style": "path"},
             proxies={},  # the gateway is on this machine, whatever proxy the environment names
         )
-        return self._session.create_client(service, region_name=self.region, config=config)
+        client = self._session.create_client(service, region_name=self.region, config=config)
+        return with_retries(client, cancelled=self.cancelled)
 
     def account_id(self) -> str:
         """Return the account's id, asked for once."""

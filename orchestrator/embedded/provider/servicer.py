@@ -6,7 +6,6 @@ report neither a resource that was half created nor an unknown value.
 
 from __future__ import annotations
 
-import threading
 from typing import Any, NoReturn
 
 import grpc  # type: ignore[import-untyped]  # has no types
@@ -56,7 +55,7 @@ class ProviderServicer(provider_pb2_grpc.ResourceProviderServicer):
     def __init__(self, version: str, clients: Clients) -> None:
         self._version = version
         self._clients = clients
-        self._cancelled = threading.Event()
+        self._cancelled = clients.cancelled
 
     def GetPluginInfo(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002 - the protocol's name
         """Say which version this is."""

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from aws_msk_iam_sasl_signer import MSKAuthTokenProvider
 from botocore.credentials import CredentialProvider, Credentials
@@ -31,7 +31,19 @@ def _sign(key: bytes, text: str) -> bytes:
 
 def verify(token: str) -> str | None:
     """Return the ARN whose key signed a presigned URL, by AWS's description of Signature Version 4."""
-    url = urlsplit(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode())
+    return verify_url(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode())
+
+
+def verify_payload(payload: str) -> str | None:
+    """Return the ARN whose key signed a payload of AWS_MSK_IAM."""
+    fields = json.loads(payload)
+    names = ("Algorithm", "Credential", "Date", "Expires", "SignedHeaders", "Signature", "Security-Token")
+    query = {f"X-Amz-{name}": fields[f"x-amz-{name.lower()}"] for name in names if f"x-amz-{name.lower()}" in fields}
+    return verify_url(f"https://{fields['host']}/?{urlencode({'Action': fields['action'], **query})}")
+
+
+def verify_url(text: str) -> str | None:
+    url = urlsplit(text)
     query = dict(parse_qsl(url.query, keep_blank_values=True))
     key_id, date, region, service, _ = query["X-Amz-Credential"].split("/")
     if key_id not in KEYS:
@@ -58,10 +70,20 @@ class Authority:
     url: str = ""
     authorizations: list[dict[str, Any]] = field(default_factory=list)
     wrong_tokens: int = 0
+    gone: bool = False
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Hang up on every question, as an authority does that is gone."""
+        self.gone = True
+        try:
+            yield
+        finally:
+            self.gone = False
 
     def answer(self, path: str, document: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         if path == "/authenticate":
-            arn = verify(document["token"])
+            arn = verify_payload(document["payload"]) if "payload" in document else verify(document["token"])
             return (200, {"principal_arn": arn}) if arn else (403, {"reason": "signature does not match"})
         self.authorizations += [{**request, "principal": document["principal_arn"]} for request in document["requests"]]
         return 200, {"allowed": [document["principal_arn"] == OPERATOR for _ in document["requests"]]}
@@ -75,6 +97,9 @@ def running_authority() -> Iterator[Authority]:
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
+            if authority.gone:
+                self.close_connection = True
+                return
             document = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             if self.headers["X-Ephk-Authority-Token"] == TOKEN:
                 status, answer = authority.answer(self.path, document)

@@ -24,6 +24,7 @@ from confluent_kafka.admin import (
 
 from contracts.credentials import self_signed
 from contracts.model import Result, Watch
+from contracts.registry import contracts_for
 from contracts.runner import run
 from contracts.wire import requests
 from orchestrator.environment import Environment, Grant
@@ -35,6 +36,8 @@ from tests.embedded.contracts.listening import serving
 NEEDS_THE_GATEWAY = {"bucket.public-access", "bucket.tls-only"}
 #: Topics that brokers make for themselves.
 INTERNAL = {"__consumer_offsets", "__transaction_state"}
+#: Concerns that are enforcement throughout (tests/embedded/test_iam_boundaries.py).
+ENFORCEMENT = ("iam.", "auth.iam.")
 
 
 def probe(harness: Harness, *select: str, of: Environment | None = None) -> dict[str, Result]:
@@ -51,13 +54,17 @@ def cluster(harness: Harness, **changes: Any) -> Environment:
 def test_a_sound_environment_is_verified_throughout(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     # Another test runs the Java clients: here they would take the processors from everybody else.
     monkeypatch.setattr("orchestrator.target.java_clients", lambda **_: {})
-    found = probe(harness)
+    wanted = [c.id for c in contracts_for(harness.environment) if not c.id.startswith(ENFORCEMENT)]
+    found = probe(harness, *wanted)
     assert len(found) > 50
-    elsewhere = {i for i, r in found.items() if i.startswith(("schema.", "clients.matrix.java-"))}
-    assert {found[i].status for i in elsewhere} == {"not_covered"}
-    others = [r for i, r in found.items() if i not in elsewhere]
-    assert {r.id: (r.status, r.reason) for r in others if r.status != "verified"}.keys() <= NEEDS_THE_GATEWAY
-    assert {r.layer for r in found.values()} == {"local"}
+    other = {r.id: (r.status, r.reason) for r in found.values() if r.status != "verified"}
+    unseen = {name for name, (status, _) in other.items() if status == "not_covered"}
+    # No log group; nobody asked; no registry.
+    assert {name.split(".")[0] for name in unseen} == {"logs", "production", "schema", "clients"}, other
+    assert all(name.startswith("clients.matrix.java-") for name in unseen if name.startswith("clients.")), other
+    assert other.keys() - unseen <= NEEDS_THE_GATEWAY, other
+    layers = {r.id: r.layer for r in found.values() if r.layer != "local"}
+    assert all(name.startswith("production.") and layer == "production" for name, layer in layers.items()), layers
     assert len(found["listener.tls.chain"].evidence) == 9
     answers = found["acl.reader.deny.produce.orders"].evidence["answers"]
     assert answers == {
@@ -151,7 +158,7 @@ def test_a_wrong_ca_fails_the_chain_and_is_named_elsewhere(harness: Harness) -> 
     assert "does not verify" in found["listener.tls.chain"].reason
     assert found["listener.tls.expiry"].status == "verified"
     assert found["auth.scram.accepts"].status == "error"
-    assert found["auth.scram.accepts"].evidence == {"diagnosis": "tls.certificate.untrusted"}
+    assert found["auth.scram.accepts"].evidence["diagnosis"] == "tls.certificate.untrusted"
 
 
 def test_a_name_that_the_certificate_lacks_fails(harness: Harness) -> None:
@@ -172,7 +179,7 @@ def test_a_password_that_the_brokers_do_not_know_fails(harness: Harness) -> None
     assert found["auth.scram.accepts"].status == "failed"
     assert "refused late: SASL_AUTHENTICATION_FAILED" in found["auth.scram.accepts"].reason
     assert found["acl.late.deny.group"].status == "error"
-    assert found["acl.late.deny.group"].evidence == {"diagnosis": "sasl.credentials"}
+    assert found["acl.late.deny.group"].evidence["diagnosis"] == "sasl.credentials"
     assert "not-the-password" not in json.dumps([r.as_dict() for r in found.values()])
 
 

@@ -98,4 +98,4 @@ def test_a_bucket_that_is_gone_is_an_error_that_says_so(stored: Stored) -> None:
     gone = stored.environment.model_copy(update={"bucket": Bucket(name="ephk-gone", kms_key_arn="arn:key")})
     with Access(gone, stored.session) as access:
         result = run(gone, access, select=["bucket.round-trip"])[0]
-    assert (result.status, result.evidence) == ("error", {"diagnosis": "api.not-found"})
+    assert (result.status, result.evidence["diagnosis"]) == ("error", "api.not-found")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import psutil
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 from botocore.exceptions import ConnectionError as BotocoreConnectionError
@@ -178,6 +179,18 @@ def test_a_silent_connection_keeps_nobody_waiting(running: CloudInfo) -> None:
     finally:
         for line in silent:
             line.close()
+
+
+def test_nobody_from_outside_of_this_machine_and_no_rebound_name_gets_in(running: CloudInfo) -> None:
+    listening = [c for c in psutil.Process(running.pid).net_connections("tcp") if c.status == psutil.CONN_LISTEN]
+    assert {connection.laddr.ip for connection in listening} == {"127.0.0.1"}
+    assert len(listening) >= 2
+    address = urlsplit(running.http_endpoint)
+    for host, status in ((address.netloc, 200), ("rebound.example", 421), (f"rebound.example:{address.port}", 421)):
+        connection = http.client.HTTPConnection(address.netloc, timeout=5)
+        connection.request("GET", "/_ephk/health", headers={"Host": host})
+        assert connection.getresponse().status == status
+        connection.close()
 
 
 def test_many_clients_at_once(client: Client, bucket: str) -> None:

@@ -89,6 +89,15 @@ def test_configuration_overrides_defaults_and_nothing_that_protects() -> None:
     assert "1.1" not in made["ssl.enabled.protocols"]
 
 
+@pytest.mark.parametrize("mechanism", ["OAUTHBEARER", "AWS_MSK_IAM"])
+def test_the_iam_listener_speaks_both_mechanisms_and_ends_sessions(mechanism: str) -> None:
+    made = settings()
+    assert mechanism in made["listener.name.iam.sasl.enabled.mechanisms"].split(",")
+    prefix = f"listener.name.iam.{mechanism.lower()}."
+    assert made[f"{prefix}sasl.server.callback.handler.class"] == "io.ephk.kafka.IamServerCallbackHandler"
+    assert int(made[f"{prefix}connections.max.reauth.ms"]) == 3_600_000
+
+
 def test_token_is_in_no_setting() -> None:
     assert "secret-token" not in render(settings())
     assert "secret-token" not in repr(CONFIG)

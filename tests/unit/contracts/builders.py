@@ -17,6 +17,7 @@ from orchestrator.environment import (
     Topic,
 )
 
+WORDS: dict[str, Any] = {"title": "t", "risk": "r", "statement": "s", "remediation": "m", "documentation": "d"}
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 WRITER = Principal(
     name="writer",
@@ -74,13 +75,15 @@ def environment(**changes: Any) -> Environment:
 class FakeAccess:
     """What the runner needs of an access."""
 
-    def __init__(self, of: Environment) -> None:
+    def __init__(self, of: Environment, hidden: str = "hunter22") -> None:
         self.environment = of
-        self._secret = "hunter22"
+        self._secret = hidden
 
     def redact(self, value: Any) -> Any:
         if isinstance(value, str):
             return value.replace(self._secret, "***")
+        if isinstance(value, list):
+            return [self.redact(item) for item in value]
         return {key: self.redact(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 

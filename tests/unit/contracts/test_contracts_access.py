@@ -6,7 +6,7 @@ import pytest
 
 from contracts.access import Access, Address, parse_bootstrap
 from contracts.memo import Memo
-from contracts.model import ProbeError, Watch
+from contracts.model import OutOfReachError, ProbeError, Watch
 from orchestrator.aws import AwsSession, Credentials
 from orchestrator.environment import Principal
 from orchestrator.errors import EphkError
@@ -46,7 +46,7 @@ def test_somebody_for_each_listener() -> None:
     with access() as made:
         assert made.identity("scram") == WRITER
         assert made.identity("iam").role_arn == environment().roles["operator"]
-        with pytest.raises(ProbeError, match="no identity that could use the mtls listener"):
+        with pytest.raises(OutOfReachError, match="no identity that could use the mtls listener"):
             made.identity("mtls")
 
 

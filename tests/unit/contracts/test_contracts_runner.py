@@ -123,10 +123,20 @@ def test_what_the_environment_lacks_is_not_covered() -> None:
     assert (found["a"].status, found["a"].reason) == ("not_covered", "the environment has no bucket")
 
 
-@pytest.mark.parametrize(("target", "layer"), [("embedded", "local"), ("aws", "cloud")])
-def test_an_embedded_result_never_counts_as_cloud(target: str, layer: str) -> None:
+@pytest.mark.parametrize(
+    ("target", "layers", "layer"),
+    [
+        ("embedded", ("local", "cloud"), "local"),
+        ("embedded", ("cloud",), "local"),
+        ("embedded", ("cloud", "production"), "local"),
+        ("embedded", ("production",), "production"),  # a rehearsal, which the scorecard marks
+        ("aws", ("local", "cloud"), "cloud"),
+        ("aws", ("production",), "production"),
+    ],
+)
+def test_an_embedded_result_never_counts_as_cloud(target: str, layers: tuple[Any, ...], layer: str) -> None:
     registry = Registry()
-    registry.contract("a", **WORDS)(lambda _a, _w: Verified())
+    registry.contract("a", **WORDS, layers=layers)(lambda _a, _w: Verified())
     assert results(registry, target=target)["a"].layer == layer
 
 
@@ -135,4 +145,5 @@ def test_a_result_has_the_shape_of_the_report() -> None:
     registry.contract("a", **WORDS)(lambda _a, _w: Verified())
     assert list(results(registry)["a"].as_dict()) == [
         "id", "title", "risk", "layer", "status", "statement", "vantage", "evidence", "reason", "duration_s",
+        "remediation", "documentation",
     ]  # fmt: skip

@@ -20,6 +20,15 @@ REPOSITORY = Path(__file__).parents[3]
 def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for variable in [name for name in os.environ if name.startswith(("AWS_", "EPHK_STATE"))]:
+        monkeypatch.delenv(variable)
+    monkeypatch.setenv("EPHK_STATE_BUCKET", "")  # the command sets it
+    for variable, value in {
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": "/nonexistent",
+        "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
+    }.items():
+        monkeypatch.setenv(variable, value)
     for variable in ("no_proxy", "NO_PROXY"):  # the command sets them; the test's end takes them back
         monkeypatch.setenv(variable, os.environ.get(variable, ""))
     monkeypatch.chdir(tmp_path)
@@ -63,7 +72,11 @@ def test_the_readme_shows_the_help_as_it_is(runner: CliRunner) -> None:
 
 
 def test_list_of_nothing(runner: CliRunner) -> None:
-    assert json.loads(runner.invoke(main, ["list", "--json"]).stdout) == {"leases": [], "unreadable": []}
+    assert json.loads(runner.invoke(main, ["list", "--json"]).stdout) == {
+        "leases": [],
+        "unreadable": [],
+        "reaper": {"heartbeat": None, "warning": ""},
+    }
     assert "no environment" in runner.invoke(main, ["list"]).stdout
 
 
@@ -78,7 +91,8 @@ def test_list_of_nothing(runner: CliRunner) -> None:
         (["up", "absent.yaml"], 2, "cannot read the spec absent.yaml"),
         (["up", "--ttl", "0"], 2, "--ttl: must be"),
         (["up", "--name", "No_Good"], 2, "--name: must be"),
-        (["up", "--target", "aws"], 2, "not available in this version"),
+        (["up", "--target", "aws"], 1, "there are no AWS credentials"),
+        (["--state", "s3://a/b", "list"], 2, "not a state bucket"),
         (["up", "--target", "moon"], 2, "moon"),
         (["scorecard"], 2, "there is no report yet"),
         (["check", "iam", "--request", "absent.json"], 2, "cannot read absent.json"),

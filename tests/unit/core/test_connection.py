@@ -82,6 +82,25 @@ def test_librdkafka_properties_of_each_mechanism() -> None:
     assert connection(IAM, Secrets()).librdkafka()["sasl.mechanisms"] == "OAUTHBEARER"
 
 
+def test_an_iam_principals_java_file_pins_its_session_name() -> None:
+    java = connection(IAM, Secrets()).java()
+    assert java["sasl.mechanism"] == "AWS_MSK_IAM"
+    assert java["sasl.jaas.config"] == (
+        'software.amazon.msk.auth.iam.IAMLoginModule required awsRoleArn="arn:aws:iam::1:role/c" '
+        'awsRoleSessionName="ephk-batch" awsStsRegion="us-east-1";'
+    )
+    assert java["sasl.client.callback.handler.class"] == "software.amazon.msk.auth.iam.IAMClientCallbackHandler"
+
+
+def test_an_iam_principals_variables_are_what_an_sdk_needs_to_assume_its_role() -> None:
+    embedded = connection(IAM, Secrets(aws_keys=("AKIA", "shh"))).variables()
+    assert embedded["EPHK_ROLE_SESSION_NAME"] == "ephk-batch"
+    assert (embedded["AWS_ACCESS_KEY_ID"], embedded["AWS_SECRET_ACCESS_KEY"]) == ("AKIA", "shh")
+    on_aws = connection(IAM, Secrets()).variables()
+    assert not {"AWS_ACCESS_KEY_ID", "AWS_ENDPOINT_URL_STS"} & on_aws.keys()
+    assert "AWS_ACCESS_KEY_ID" not in connection(SCRAM, Secrets(aws_keys=("AKIA", "shh"))).variables()
+
+
 def test_a_shell_reads_dotenv_back_unchanged(tmp_path: Path) -> None:
     import subprocess
 
@@ -112,6 +131,13 @@ def test_a_secret_has_no_repr() -> None:
 def test_choosing_a_principal() -> None:
     assert choose_principal(environment(), None) is not None
     assert choose_principal(environment(), "batch").auth == "iam"
+    assert choose_principal(environment(), None, "iam").name == "batch"
+    with pytest.raises(UsageError, match="has no principal 'batch' that uses mtls"):
+        choose_principal(environment(), "batch", "mtls")
+    with_operator = environment().model_copy(update={"roles": {"operator": "arn:aws:iam::1:role/o"}})
+    assert choose_principal(with_operator, "operator").role_arn == "arn:aws:iam::1:role/o"
+    with pytest.raises(UsageError):
+        choose_principal(environment(), "operator")
     with pytest.raises(UsageError, match="has no principal 'x'"):
         choose_principal(environment(), "x")
 

@@ -96,7 +96,7 @@ def test_a_question_that_was_refused_is_unanswered_and_not_empty() -> None:
 def test_what_one_question_tells_in_detail_is_not_told_twice() -> None:
     inventory = take_inventory(FakeSession(PAGES), LEASE)  # type: ignore[arg-type]
     assert [item for item in inventory.found if item.kind == "ec2:vpc"] == [
-        Found("ec2:vpc", "vpc-1", "ec2:describe_vpcs", tags=())
+        Found("ec2:vpc", "vpc-1", "ec2:describe_vpcs", tags=(), lease=LEASE)
     ]
 
 

@@ -10,7 +10,7 @@ from orchestrator import tags
 from orchestrator.errors import EphkError
 from orchestrator.lease import Keep, Lease, LeaseState, new_lease
 from orchestrator.ledger import FileLedger
-from orchestrator.lifecycle import expired
+from orchestrator.teardown.due import due_leases
 
 
 def a_lease(name: str = "orders", ttl: timedelta = timedelta(hours=1)) -> Lease:
@@ -36,25 +36,6 @@ def test_a_lease_is_private_and_can_be_read_back(ledger: FileLedger) -> None:
     for directory in file_of(ledger, lease).parents[:4]:  # the lease's, leases, ephk and the state home itself
         assert stat.S_IMODE(directory.stat().st_mode) == 0o700
     assert ledger.find("orders") == ledger.find(lease.id) == lease
-
-
-def test_a_name_is_leased_once_and_the_refusal_says_by_whom_and_until_when(ledger: FileLedger) -> None:
-    first = a_lease()
-    ledger.create(first)
-    with pytest.raises(EphkError) as caught:
-        ledger.create(a_lease())
-    assert "team orders" in caught.value.message
-    assert tags.rfc3339(first.expires_at) in caught.value.message
-    assert len(ledger.leases()) == 1
-
-
-def test_an_update_of_an_old_version_is_refused(ledger: FileLedger) -> None:
-    old = a_lease()
-    ledger.create(old)
-    ledger.update(old.moved_to(LeaseState.PROVISIONING))
-    with pytest.raises(EphkError, match="changed by another process"):
-        ledger.update(old.moved_to(LeaseState.RELEASING))
-    assert ledger.find("orders").state is LeaseState.PROVISIONING
 
 
 def test_a_removed_lease_leaves_no_file(ledger: FileLedger, tmp_path: Path) -> None:
@@ -119,7 +100,7 @@ def at(state: LeaseState, lease: Lease) -> Lease:
 def test_what_is_due_for_the_reaper() -> None:
     fresh, begun = a_lease("a"), a_lease("c").releasing("down")
     over = at(LeaseState.READY, a_lease("b", ttl=timedelta(0)))
-    assert expired([fresh, over, begun]) == [over, begun]
+    assert [due.lease for due in due_leases([fresh, over, begun])] == [over, begun]
     assert (fresh.due(), over.due(), begun.due()) == ("", "expired", "down")
 
 

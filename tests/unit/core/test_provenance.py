@@ -1,3 +1,6 @@
+import json
+from pathlib import Path
+
 import pytest
 
 from orchestrator.provenance import detect, repository_name
@@ -58,6 +61,78 @@ def test_ci_variables(environ: dict[str, str], expected: tuple[str, str, str, st
     found = detect(environ, cost_center="kafka")
     assert (found.owner, found.repository, found.pull_request, found.commit) == expected
     assert found.cost_center == "kafka"
+
+
+@pytest.mark.parametrize(
+    ("environ", "branch", "job"),
+    [
+        (
+            {
+                "GITHUB_ACTIONS": "true",
+                "GITHUB_SERVER_URL": "https://github.example.org",
+                "GITHUB_REPOSITORY": "acme/orders",
+                "GITHUB_RUN_ID": "77",
+                "GITHUB_RUN_ATTEMPT": "2",
+                "GITHUB_HEAD_REF": "topic",
+                "GITHUB_REF_NAME": "42/merge",
+            },
+            "topic",
+            "https://github.example.org/acme/orders/actions/runs/77/attempts/2",
+        ),
+        ({"GITHUB_ACTIONS": "true", "GITHUB_HEAD_REF": "", "GITHUB_REF_NAME": "main"}, "main", "none"),
+        (
+            {
+                "GITLAB_CI": "true",
+                "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME": "topic",
+                "CI_JOB_URL": "https://gitlab.example.org/acme/orders/-/jobs/5",
+            },
+            "topic",
+            "https://gitlab.example.org/acme/orders/-/jobs/5",
+        ),
+        (
+            {
+                "BUILDKITE": "true",
+                "BUILDKITE_BRANCH": "topic",
+                "BUILDKITE_BUILD_URL": "https://kite.example.org/acme/orders/builds/9",
+                "BUILDKITE_JOB_ID": "0190",
+            },
+            "topic",
+            "https://kite.example.org/acme/orders/builds/9#0190",
+        ),
+        (
+            {
+                "JENKINS_URL": "https://ci.example.org",
+                "GIT_BRANCH": "origin/topic",
+                "BUILD_URL": "https://jen:secret@ci.example.org/job/orders/3/?token=secret",
+            },
+            "topic",
+            "https://ci.example.org/job/orders/3/",
+        ),
+    ],
+)
+def test_the_job_can_be_looked_up(environ: dict[str, str], branch: str, job: str) -> None:
+    found = detect(environ)
+    assert (found.branch, found.job) == (branch, job)
+
+
+def test_a_merged_results_pipeline_names_the_branchs_commit() -> None:
+    environ = {"GITLAB_CI": "true", "CI_COMMIT_SHA": "merged", "CI_MERGE_REQUEST_SOURCE_BRANCH_SHA": "head"}
+    assert detect(environ).commit == "head"
+
+
+def test_a_github_pull_request_names_its_head_and_not_the_merge(tmp_path: Path) -> None:
+    event = tmp_path / "event.json"
+    event.write_text(json.dumps({"pull_request": {"head": {"sha": "head"}}}))
+    environ = {"GITHUB_ACTIONS": "true", "GITHUB_REF": "refs/pull/42/merge", "GITHUB_SHA": "merged"}
+    assert detect({**environ, "GITHUB_EVENT_PATH": str(event)}).commit == "head"
+    event.write_text("[]")
+    assert detect({**environ, "GITHUB_EVENT_PATH": str(event)}).commit == "merged"
+    assert detect(environ).commit == "merged"
+
+
+def test_a_pipeline_without_a_person_is_owned_by_its_job() -> None:
+    assert detect({"JENKINS_URL": "https://ci.example.org", "JOB_NAME": "acme/orders"}).owner == "acme/orders"
+    assert detect({"BUILDKITE": "true", "BUILDKITE_PIPELINE_SLUG": "orders"}).owner == "orders"
 
 
 def test_a_clone_address_never_carries_its_token_into_a_tag() -> None:

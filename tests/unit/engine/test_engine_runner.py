@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import subprocess
 import sys
 import textwrap
 import threading
@@ -14,8 +16,10 @@ import pytest
 from pulumi.automation.errors import CommandError, StackNotFoundError
 
 from orchestrator.engine import runner
+from orchestrator.engine.ownership import CliRecord, take_over
 from orchestrator.engine.pulumi_cli import PINNED, PulumiCli
-from orchestrator.engine.runner import SessionPulumiCommand, end_recorded, session_members
+from orchestrator.engine.runner import SessionPulumiCommand
+from orchestrator.engine.sessions import session_members
 from orchestrator.errors import EphkError
 from orchestrator.processes import ProcessRecord, wait_until
 
@@ -110,7 +114,7 @@ def test_a_command_past_its_deadline_is_asked_to_stop(make: Make, tmp_path: Path
 def test_a_command_that_will_not_stop_is_killed_with_its_plugins(
     make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner, "_STOP_S", 0.2)
+    monkeypatch.setattr(runner, "STOP_S", 0.2)
     command = make(STUBBORN)
     with pytest.raises(EphkError), command.within(1.5):
         run(command, tmp_path)
@@ -163,7 +167,7 @@ def test_an_interrupt_of_the_caller_stops_the_command_and_is_passed_on(make: Mak
 
 
 def test_a_command_that_outlived_its_caller_is_ended_from_the_record(make: Make, tmp_path: Path) -> None:
-    command = make(POLITE)
+    command, file = make(POLITE), tmp_path / "cli.json"
 
     def work() -> None:
         with pytest.raises(CommandError):
@@ -172,17 +176,44 @@ def test_a_command_that_outlived_its_caller_is_ended_from_the_record(make: Make,
     stopped = threading.Thread(target=work)
     stopped.start()
     assert wait_until((tmp_path / "ready").exists, deadline_s=20)
-    record = ProcessRecord.load(tmp_path / "cli.json")
+    record = CliRecord.load(file)
     assert record is not None
-    assert end_recorded(tmp_path / "cli.json")
+    assert record.owner.pid == os.getpid()
+    CliRecord(record.cli, ProcessRecord(record.owner.pid, record.owner.create_time - 3600, "ephk")).save(file)
+    assert take_over(file)
     stopped.join(10)
     assert (tmp_path / "stopped").exists()
-    assert not record.alive()
-    assert not end_recorded(tmp_path / "cli.json")
+    assert not record.cli.alive()
+    assert not take_over(file)
+
+
+def test_a_command_that_somebody_waits_for_is_left_alone(make: Make, tmp_path: Path) -> None:
+    command, file = make(POLITE), tmp_path / "cli.json"
+    other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    running = threading.Thread(target=_until_stopped, args=(command, tmp_path))
+    running.start()
+    try:
+        assert wait_until((tmp_path / "ready").exists, deadline_s=20)
+        record = CliRecord.load(file)
+        assert record is not None
+        CliRecord(record.cli, ProcessRecord.of(other.pid, "ephk")).save(file)
+        with pytest.raises(EphkError, match=f"process {other.pid} runs 'pulumi up' since"):
+            take_over(file)
+        assert record.cli.alive()
+    finally:
+        command.interrupt()
+        running.join(10)
+        other.kill()
+        other.wait()
+
+
+def _until_stopped(command: SessionPulumiCommand, directory: Path) -> None:
+    with contextlib.suppress(CommandError):
+        run(command, directory)
 
 
 def test_a_record_of_somebody_elses_process_ends_nothing(tmp_path: Path) -> None:
     own = ProcessRecord.of(os.getpid(), "pulumi up")
     ProcessRecord(own.pid, own.create_time - 3600, own.role).save(tmp_path / "cli.json")
-    assert not end_recorded(tmp_path / "cli.json")
+    assert not take_over(tmp_path / "cli.json")
     assert not (tmp_path / "cli.json").exists()

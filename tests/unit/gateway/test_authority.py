@@ -82,10 +82,32 @@ def _swap(token: str, old: str, new: str) -> str:
         lambda t: "A" * 20_000,
     ],
 )
-def test_a_token_that_was_changed(desk: Desk, spoil: Callable[[str], str]) -> None:
-    token = token_of(desk.administrator)
+def test_a_token_that_was_changed(desk: Desk, unique: Callable[[str], str], spoil: Callable[[str], str]) -> None:
+    _, credentials = session_of(desk, unique("changed"), (["kafka-cluster:Connect"], ["*"]))
+    token = token_of(credentials)
     assert ask(desk, "authenticate", {"cluster_arn": CLUSTER, "token": token}).status == 200
     assert ask(desk, "authenticate", {"cluster_arn": CLUSTER, "token": spoil(token)}).status == 403
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        (["kafka-cluster:*Topic*", "kafka:*"], ["*"]),
+        (["kafka-cluster:Connect"], [CLUSTER.replace("5f1e-2", "77aa-3")]),
+    ],
+)
+def test_who_may_not_connect_is_refused_before_any_request(
+    desk: Desk, unique: Callable[[str], str], statement: tuple[list[str], list[str]]
+) -> None:
+    _, credentials = session_of(desk, unique("stranger"), statement)
+    answer = ask(desk, "authenticate", {"cluster_arn": CLUSTER, "token": token_of(credentials)})
+    assert answer.status == 403
+    assert "is not authorized to perform: kafka-cluster:Connect" in json.loads(answer.body)["reason"]
+
+
+def test_the_administrators_key_is_no_way_in(desk: Desk) -> None:
+    answer = ask(desk, "authenticate", {"cluster_arn": CLUSTER, "token": token_of(desk.administrator)})
+    assert answer.status == 403
 
 
 def test_a_token_of_another_secret_or_region(desk: Desk) -> None:

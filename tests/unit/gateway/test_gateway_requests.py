@@ -282,13 +282,14 @@ def _text(body: bytes, element: str) -> str:
     return body.decode().split(f"<{element}>")[1].split("<")[0]
 
 
-def test_the_clusters_ca_is_served_inside_only(desk: Desk) -> None:
+def test_the_clusters_ca_is_served_on_both_ports_and_what_is_inside_is_not(desk: Desk) -> None:
     def get(path: str, *, secure: bool) -> Any:
         return desk.gateway(HttpRequest("GET", path, headers={"host": "127.0.0.1:4566"}, secure=secure))
 
     assert get("/_ephk/clusters/known/ca.pem", secure=False).body == b"PEM"
     assert get("/_ephk/clusters/unknown/ca.pem", secure=False).status == 404
-    assert get("/_ephk/clusters/known/ca.pem", secure=True).status == 404
+    assert get("/_ephk/clusters/known/ca.pem", secure=True).body == b"PEM"
+    assert get("/_ephk/authority/token", secure=True).status == 404
 
 
 def test_an_attached_policy_counts_with_its_default_version(desk: Desk, unique: Callable[[str], str]) -> None:

@@ -98,3 +98,13 @@ def test_the_cloud_ends_soon_after_its_last_lease() -> None:
 def test_a_cloud_that_is_to_stay_stays() -> None:
     watch = IdleWatch(0)
     assert not watch.unneeded(1e6, leases=0, busy=False, keep=True)
+
+
+def test_enforcement_is_on_unless_a_scenario_says_otherwise(tmp_path: Path) -> None:
+    assert Scenario().enforces_iam()
+    it = scenario(tmp_path, "iam: {enforced: false}")
+    assert not it.enforces_iam()
+    (tmp_path / "scenario.yaml").unlink()
+    assert it.enforces_iam()
+    with pytest.raises(UsageError):
+        parse_scenario("iam: {enforce: false}")

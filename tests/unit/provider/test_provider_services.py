@@ -230,6 +230,20 @@ LIVES: dict[str, tuple[Prepare, Values]] = {
         lambda c: {"role": a_role(c), "name": "p", "policy": POLICY},
         {"policy": OTHER},
     ),
+    "aws:iam/openIdConnectProvider:OpenIdConnectProvider": (
+        given(url="https://ci.example.org", clientIdLists=["sts.amazonaws.com"], **TAGS),
+        RETAGGED,
+    ),
+    "aws:scheduler/schedule:Schedule": (
+        given(
+            name="reaper",
+            scheduleExpression="rate(15 minutes)",
+            state="ENABLED",
+            flexibleTimeWindow={"mode": "OFF"},
+            target={"arn": "arn:aws:codebuild:us-east-1:123456789012:project/p", "roleArn": "arn:aws:iam::1:role/r"},
+        ),
+        {"scheduleExpression": "rate(5 minutes)"},
+    ),
     "aws:secretsmanager/secret:Secret": (
         lambda c: {"name": "AmazonMSK_l_p", "kmsKeyId": a_key(c), "recoveryWindowInDays": 0, **TAGS},
         {"description": "e", **RETAGGED},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import json
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -101,15 +102,15 @@ class Program(Mocks):
         return found[0]
 
 
-def run(given: StackInputs) -> Program:
-    """Run the program to its end, in a thread with an event loop of its own, as the Automation API does."""
+def run(given: Any, program_of: Callable[[Any], None] = stacks.environment.deploy) -> Program:
+    """Run a program to its end, in a thread with an event loop of its own, as the Automation API does."""
     program = Program()
 
     def deploy() -> None:
         outputs: dict[str, Any] = {}
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(pulumi, "export", outputs.__setitem__)
-            stacks.environment.deploy(given)
+            program_of(given)
         pulumi.Output.all(**outputs).apply(program.exports.update)
 
     loops: list[asyncio.AbstractEventLoop] = []

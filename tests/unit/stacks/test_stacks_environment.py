@@ -164,8 +164,15 @@ def test_scram_secrets_have_the_name_that_msk_demands_and_free_it_at_once(progra
 
 def test_every_role_is_under_the_boundary(program: Program) -> None:
     roles = program.of("aws:iam/role:Role")
-    assert sorted(roles) == ["client", "client-auditor", "connector", "operator"]
+    assert sorted(roles) == ["client-auditor", "connector", "operator"]
     assert {item.inputs["permissionsBoundary"] for item in roles.values()} == {"arn:Policy-boundary"}
+
+
+def test_an_accounts_boundary_takes_the_place_of_the_environments_own() -> None:
+    account = run(inputs(boundary_arn="arn:aws:iam::123456789012:policy/account/ephk-boundary"))
+    assert account.of("aws:iam/policy:Policy") == {}
+    roles = account.of("aws:iam/role:Role").values()
+    assert {item.inputs["permissionsBoundary"] for item in roles} == {account.exports["boundary_arn"]}
 
 
 def test_only_the_account_and_a_service_for_the_account_may_assume_roles(program: Program) -> None:
@@ -199,9 +206,9 @@ def test_the_operator_rules_this_cluster_and_no_other(program: Program) -> None:
     ]
 
 
-@pytest.mark.parametrize("role", ["client", "client-auditor"])
-def test_an_iam_principal_gets_its_grants_and_no_more(program: Program, role: str) -> None:
-    kafka = {action: arns for action, arns in allowed(program, role).items() if action.startswith("kafka-cluster:")}
+def test_an_iam_principal_gets_its_grants_and_no_more(program: Program) -> None:
+    actions = allowed(program, "client-auditor")
+    kafka = {action: arns for action, arns in actions.items() if action.startswith("kafka-cluster:")}
     topic, group = [f"{KAFKA}:topic/ephk-bcdfghjk/*/audit.*"], [f"{KAFKA}:group/ephk-bcdfghjk/*/auditors"]
     assert kafka == {
         "kafka-cluster:Connect": [f"{KAFKA}:cluster/ephk-bcdfghjk/*"],
@@ -216,6 +223,15 @@ def test_the_connector_reaches_the_bucket_and_nothing_of_kafka(program: Program)
     actions = allowed(program, "connector")
     assert not [action for action in actions if action.startswith("kafka")]
     assert actions["s3:PutObject"] == ["arn:aws:s3:::ephk-bcdfghjk-123456789012/*"]
+
+
+def test_no_role_reads_a_secret_not_even_within_the_boundary(program: Program) -> None:
+    policies = [program.one("aws:iam/policy:Policy").policy()]
+    policies += [item.policy() for item in program.of("aws:iam/rolePolicy:RolePolicy").values()]
+    statements = [statement for policy in policies for statement in policy["Statement"]]
+    assert not [s for s in statements for action in s["Action"] if action.startswith("secretsmanager:")]
+    vias = {s["Condition"]["StringEquals"]["kms:ViaService"] for s in statements if s["Sid"] == "Key"}
+    assert vias == {"s3.eu-west-1.amazonaws.com"}
 
 
 def test_no_role_may_touch_identities(program: Program) -> None:
@@ -274,7 +290,7 @@ def test_without_mtls_and_scram_their_parts_are_left_out() -> None:
 
 
 def test_exports_are_what_the_environment_object_needs(program: Program) -> None:
-    assert program.exports["role_arns"].keys() == {"operator", "client", "connector"}
+    assert program.exports["role_arns"].keys() == {"operator", "connector"}
     assert program.exports["principal_role_arns"] == {"auditor": "arn:Role-client-auditor"}
     assert program.exports["secret_arns"] == {"producer": "arn:Secret-producer"}
     assert len(program.exports["subnet_ids"]) == len(program.exports["route_table_ids"]) == 3

@@ -1,9 +1,11 @@
 package io.ephk.kafka;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.ephk.kafka.IamAuthority.RefusedException;
 import io.ephk.kafka.IamToken.InvalidTokenException;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
@@ -19,10 +21,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Authenticates IAM identities on a SASL/OAUTHBEARER listener.
+ * Authenticates IAM identities: tokens of SASL/OAUTHBEARER, and payloads of SASL/AWS_MSK_IAM.
  *
- * <p>The claims are checked here, the signature by the authority. The session ends with the token, so that
- * {@code connections.max.reauth.ms} makes clients show a fresh one.
+ * <p>Both are one thing in two forms, a presigned request. The claims are checked here, the signature by the authority.
+ * The session ends with the signature, so that {@code connections.max.reauth.ms} makes clients show a fresh one.
  */
 public final class IamServerCallbackHandler implements AuthenticateCallbackHandler {
     private static final Logger LOG = LoggerFactory.getLogger(IamServerCallbackHandler.class);
@@ -41,6 +43,8 @@ public final class IamServerCallbackHandler implements AuthenticateCallbackHandl
         for (Callback callback : callbacks) {
             if (callback instanceof OAuthBearerValidatorCallback validator) {
                 validate(validator);
+            } else if (callback instanceof MskIamSaslServer.ValidatorCallback payload) {
+                validate(payload);
             } else if (!(callback instanceof OAuthBearerExtensionsValidatorCallback)) {
                 throw new UnsupportedCallbackException(callback);
             } // extensions carry nothing that is used: neither valid nor invalid
@@ -59,9 +63,29 @@ public final class IamServerCallbackHandler implements AuthenticateCallbackHandl
         }
     }
 
+    private void validate(MskIamSaslServer.ValidatorCallback callback) {
+        try {
+            IamToken claims = IamToken.parsePayload(callback.payload(), region, Instant.now());
+            String payload = new String(callback.payload(), StandardCharsets.UTF_8);
+            Session session = ask(claims, authority.newRequest().put("payload", payload));
+            callback.verified(session.arn, session.expiresAtMs);
+        } catch (InvalidTokenException | RefusedException e) {
+            LOG.info("IAM authentication refused: {} [{}]", e.getMessage(), callback.requestId());
+        } catch (IOException e) {
+            LOG.warn("IAM authentication refused, because the authority gave no answer: {} [{}]", e.toString(),
+                    callback.requestId());
+        }
+    }
+
     private Token authenticate(String value) throws InvalidTokenException, IOException {
         IamToken claims = IamToken.parse(value, region, Instant.now());
-        JsonNode answer = authority.post("/authenticate", authority.newRequest().put("token", value));
+        Session session = ask(claims, authority.newRequest().put("token", value));
+        return new Token(value, session.arn, claims.signedAt().toEpochMilli(), session.expiresAtMs);
+    }
+
+    /** Asks the authority who signed; the session ends with the claims or when the authority says so, if that is sooner. */
+    private Session ask(IamToken claims, ObjectNode request) throws IOException {
+        JsonNode answer = authority.post("/authenticate", request);
         String arn = answer.path("principal_arn").asText();
         if (!arn.startsWith(IamAuthorizer.ARN_PREFIX)) {
             throw new IOException("the authority named no principal");
@@ -70,11 +94,13 @@ public final class IamServerCallbackHandler implements AuthenticateCallbackHandl
         if (answer.path("expires_at_ms").canConvertToLong()) {
             expires = Math.min(expires, answer.path("expires_at_ms").asLong());
         }
-        return new Token(value, arn, claims.signedAt().toEpochMilli(), expires);
+        return new Session(arn, expires);
     }
 
     @Override
     public void close() {}
+
+    private record Session(String arn, long expiresAtMs) {}
 
     /** A token whose signature was verified. */
     private record Token(String value, String principalName, Long startTimeMs, long lifetimeMs)

@@ -1,5 +1,10 @@
 package io.ephk.kafka;
 
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
 import java.net.URI;
 import java.net.URISyntaxException;
 import java.net.URLDecoder;
@@ -12,15 +17,17 @@ import java.time.format.DateTimeFormatter;
 import java.time.format.DateTimeParseException;
 import java.util.Base64;
 import java.util.HashMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 
 /**
- * What a presigned URL for {@code kafka-cluster:Connect} claims, before its signature is verified.
+ * What a presigned request for {@code kafka-cluster:Connect} claims, before its signature is verified.
  *
- * <p>AWS's signers make the SASL/OAUTHBEARER token so: the URL of {@code GET https://kafka.REGION.amazonaws.com/
+ * <p>It comes in two forms. AWS's signers make the SASL/OAUTHBEARER token so: the URL of {@code GET https://kafka.REGION.amazonaws.com/
  * ?Action=kafka-cluster:Connect}, presigned with Signature Version 4 for the service {@code kafka-cluster}, in
- * base64url without padding. Some append a {@code User-Agent} parameter after they have signed.
+ * base64url without padding. Some append a {@code User-Agent} parameter after they have signed. aws-msk-iam-auth makes
+ * the SASL/AWS_MSK_IAM payload so: the same parameters in a JSON object, in lower case, signed for the broker's host.
  *
  * @param signedAt  when it was signed
  * @param expiresAt when it stops being valid
@@ -32,6 +39,11 @@ record IamToken(Instant signedAt, Instant expiresAt) {
     /** The clock difference that Signature Version 4 tolerates. */
     private static final Duration MAX_SKEW = Duration.ofMinutes(5);
 
+    /** The one version of the payload that there is. */
+    static final String PAYLOAD_VERSION = "2020_10_22";
+
+    private static final ObjectMapper JSON = new ObjectMapper(
+            JsonFactory.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build());
     private static final int MAX_LENGTH = 16 * 1024;
     private static final DateTimeFormatter AMZ_DATE = DateTimeFormatter.ofPattern("uuuuMMdd'T'HHmmss'Z'");
     private static final Set<String> REQUIRED = Set.of(
@@ -53,7 +65,41 @@ record IamToken(Instant signedAt, Instant expiresAt) {
         if (url.getPort() != -1 || url.getRawUserInfo() != null || !Set.of("", "/").contains(url.getRawPath())) {
             throw new InvalidTokenException("the token's URL has a port, a user or a path");
         }
-        Map<String, String> query = parameters(url.getRawQuery());
+        return check(parameters(url.getRawQuery()), region, now);
+    }
+
+    /**
+     * Parses a payload of AWS_MSK_IAM and checks everything but the signature and the host, which it covers.
+     *
+     * @throws InvalidTokenException it is no such payload, is for another region or action, or is out of its time
+     */
+    static IamToken parsePayload(byte[] payload, String region, Instant now) throws InvalidTokenException {
+        if (payload.length > MAX_LENGTH) {
+            throw new InvalidTokenException("the payload is too long");
+        }
+        JsonNode document;
+        try {
+            document = JSON.readTree(payload);
+        } catch (IOException e) {
+            throw new InvalidTokenException("the payload is not JSON");
+        }
+        if (document == null || !document.isObject()) {
+            throw new InvalidTokenException("the payload is not a JSON object");
+        }
+        if (!PAYLOAD_VERSION.equals(document.path("version").asText())) {
+            throw new InvalidTokenException("the payload's version is not " + PAYLOAD_VERSION);
+        }
+        Map<String, String> query = new HashMap<>();
+        for (String name : REQUIRED) {
+            JsonNode value = document.path(name.toLowerCase(Locale.ROOT));
+            if (value.isTextual()) {
+                query.put(name, value.asText());
+            }
+        }
+        return check(query, region, now);
+    }
+
+    private static IamToken check(Map<String, String> query, String region, Instant now) throws InvalidTokenException {
         for (String name : REQUIRED) {
             if (query.getOrDefault(name, "").isEmpty()) {
                 throw new InvalidTokenException("the token has no " + name);

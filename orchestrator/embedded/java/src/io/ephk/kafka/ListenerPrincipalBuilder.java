@@ -25,6 +25,8 @@ import org.apache.kafka.common.security.ssl.SslPrincipalMapper;
 public final class ListenerPrincipalBuilder implements KafkaPrincipalBuilder, KafkaPrincipalSerde, Configurable {
     static final String INTERNAL_PRINCIPAL_CONFIG = "ephk.internal.principal";
     private static final Set<String> INTERNAL_LISTENERS = Set.of("INTERNAL", "CONTROLLER");
+    private static final Set<String> IAM_MECHANISMS =
+            Set.of(OAuthBearerLoginModule.OAUTHBEARER_MECHANISM, MskIamSaslServer.MECHANISM);
 
     private DefaultKafkaPrincipalBuilder delegate;
     private String internalPrincipal;
@@ -43,7 +45,7 @@ public final class ListenerPrincipalBuilder implements KafkaPrincipalBuilder, Ka
     public KafkaPrincipal build(AuthenticationContext context) {
         KafkaPrincipal principal = delegate.build(context);
         boolean iam = context instanceof SaslAuthenticationContext sasl
-                && OAuthBearerLoginModule.OAUTHBEARER_MECHANISM.equals(sasl.server().getMechanismName());
+                && IAM_MECHANISMS.contains(sasl.server().getMechanismName());
         boolean internal = INTERNAL_LISTENERS.contains(context.listenerName());
         if (principal.getName().startsWith(IamAuthorizer.ARN_PREFIX) != iam) {
             return KafkaPrincipal.ANONYMOUS;
