@@ -118,14 +118,20 @@ class Access:
         """Return the common name that makes a certificate this principal's."""
         return principal.kafka_principal.removeprefix("User:").removeprefix("CN=")
 
+    def scratch(self) -> Path:
+        """Return a directory (mode 0700) that is gone after `close`."""
+        with self._lock:
+            if self._directory is None:
+                self._directory = Path(tempfile.mkdtemp(prefix="ephk-verify-"))
+            return self._directory
+
     def key_files(self, pair: ClientKeyPair, watch: Watch) -> tuple[str, str]:
         """Write a key pair to files (mode 0600, gone after `close`), which is the only form that `ssl` takes."""
 
         def write() -> tuple[str, str]:
+            directory = self.scratch()
             with self._lock:
-                if self._directory is None:
-                    self._directory = Path(tempfile.mkdtemp(prefix="ephk-verify-"))
-                stem = self._directory / f"client-{len(list(self._directory.iterdir()))}"
+                stem = directory / f"client-{len(list(directory.iterdir()))}"
                 certificate, key = stem.with_suffix(".crt"), stem.with_suffix(".key")
                 write_private(certificate, pair.certificate_pem)
                 write_private(key, pair.key_pem)

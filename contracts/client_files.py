@@ -7,7 +7,7 @@ from pathlib import Path
 
 from contracts.credentials import Credentials
 from contracts.model import Watch
-from orchestrator.connection import Connection, Format, Secrets
+from orchestrator.connection import Connection, Format, RegistryAccess, Secrets
 from orchestrator.environment import Environment, Principal
 from orchestrator.files import private_dir, write_private
 
@@ -32,7 +32,23 @@ def connection(
     if environment.cluster.ca_pem is not None:
         ca_file = directory.absolute() / "ca.pem"
         write_private(ca_file, environment.cluster.ca_pem)
-    return Connection(environment, principal, _secrets(principal, directory.absolute(), credentials, watch), ca_file)
+    secrets = _secrets(principal, directory.absolute(), credentials, watch)
+    registry = _registry(environment, directory, credentials, watch)
+    return Connection(environment, principal, secrets, ca_file, registry=registry)
+
+
+def _registry(
+    environment: Environment, directory: Path, credentials: Credentials, watch: Watch
+) -> RegistryAccess | None:
+    registry = environment.schema_registry
+    if registry is None:
+        return None
+    ca_file = None
+    if registry.ca_pem is not None:
+        ca_file = directory.absolute() / "schema-registry-ca.pem"
+        write_private(ca_file, registry.ca_pem)
+    user = credentials.registry(watch)
+    return RegistryAccess(registry.url, ca_file, f"{user.username}:{user.password}" if user else None)
 
 
 def _secrets(principal: Principal, directory: Path, credentials: Credentials, watch: Watch) -> Secrets:

@@ -74,21 +74,30 @@ class Credentials:
         """Return a SCRAM principal's user and password from Secrets Manager."""
         if principal.secret_arn is None:
             raise OutOfReachError(f"principal {principal.name} names no secret that holds its password")
+        return self._user(f"principal {principal.name}", principal.secret_arn, watch)
 
+    def registry(self, watch: Watch) -> ScramSecret | None:
+        """Return the schema registry's user and password; None when there is no registry or it asks for nobody."""
+        registry = self._environment.schema_registry
+        if registry is None or registry.secret_arn is None:
+            return None
+        return self._user("the schema registry", registry.secret_arn, watch)
+
+    def _user(self, whose: str, secret_arn: str, watch: Watch) -> ScramSecret:
         def read() -> ScramSecret:
-            watch.waiting(f"the secret of principal {principal.name}")
-            text = self._secret_text(str(principal.secret_arn))
+            watch.waiting(f"the secret of {whose}")
+            text = self._secret_text(secret_arn)
             try:
                 document = json.loads(text)
                 secret = ScramSecret(document["username"], document["password"])
             except (KeyError, TypeError, ValueError):
                 raise ProbeError(
-                    f"the secret of principal {principal.name} does not hold a JSON object with username and password"
+                    f"the secret of {whose} does not hold a JSON object with username and password"
                 ) from None
             self.secret_values.add(secret.password)
             return secret
 
-        return self._memo.get(("scram", principal.name), read, watch)
+        return self._memo.get(("user", secret_arn), read, watch)
 
     def _secret_text(self, where: str) -> str:
         """Read a secret from Secrets Manager, or from a file of an adopted environment (`file:PATH`)."""

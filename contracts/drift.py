@@ -39,11 +39,11 @@ def judge_acls(declared: frozenset[Acl], held: Mapping[int, frozenset[Acl]], own
     Args:
         declared: what the spec's grants need.
         held: what each broker holds.
-        own_names: resources that probes of this run make for themselves.
+        own_names: beginnings of the names of resources that probes of this run make for themselves.
     """
     evidence: dict[str, Any] = {"declared": len(declared), "brokers": {}}
     for broker, all_acls in held.items():
-        acls = {acl for acl in all_acls if acl.name not in own_names}
+        acls = {acl for acl in all_acls if not acl.name.startswith(tuple(own_names))}
         evidence["brokers"][str(broker)] = len(acls)
         unknown, missing = sorted(acls - declared), sorted(declared - acls)
         if unknown:

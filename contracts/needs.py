@@ -43,6 +43,7 @@ _PRESENT: dict[str, tuple[Callable[[Environment], bool], str]] = {
     "bucket": (lambda e: e.bucket is not None, "the environment has no bucket"),
     "log-group": (lambda e: e.log_group is not None, "the environment names no log group"),
     "network": (lambda e: e.network is not None, "the environment names no network"),
+    "schema-registry": (lambda e: e.schema_registry is not None, "the environment has no schema registry"),
     "writes": (
         lambda e: not e.read_only,
         "the environment is somebody else's, and nothing is written to it (`ephk adopt --allow-writes` permits it)",

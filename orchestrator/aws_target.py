@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import os
 import ssl
+import threading
 import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from orchestrator.aws import AwsSession
-from orchestrator.errors import EphkError
-from orchestrator.progress import Progress
+from orchestrator.environment import SchemaRegistry
+from orchestrator.errors import EphkError, UsageError
+from orchestrator.progress import Progress, SilentProgress
+from orchestrator.spec_registry import SchemaRegistrySpec
 
 if TYPE_CHECKING:
     from orchestrator.engine.backend import StateBackend
@@ -147,6 +150,35 @@ class AwsTarget:
     def end_leftovers(self, lease_directory: Path) -> int:  # noqa: ARG002 - the protocol's name
         """Return 0: nothing of an environment on AWS runs here."""
         return 0
+
+    def prepare_registry(self, progress: Progress, wanted: SchemaRegistrySpec) -> None:  # noqa: ARG002 - the protocol's name
+        """Refuse to run one; an existing one needs nothing.
+
+        Raises:
+            UsageError: the spec wants a registry to be run.
+        """
+        if wanted.kind is not None:
+            raise UsageError(
+                "a schema registry is not provisioned on aws in this version: it would need a service (ECS or EC2), a "
+                "database and a load balancer of its own",
+                next_step="Name an existing one instead: 'schema_registry: {url: ..., secret: ...}'.",
+            )
+
+    def start_registry(
+        self,
+        lease_directory: Path,  # noqa: ARG002 - the protocol's names
+        user: tuple[str, str],  # noqa: ARG002
+        compatibility: str,
+        stopping: threading.Event,  # noqa: ARG002
+    ) -> SchemaRegistry:
+        """Refuse like `prepare_registry`."""
+        wanted = SchemaRegistrySpec.model_validate({"kind": "apicurio", "compatibility": compatibility})
+        self.prepare_registry(SilentProgress(), wanted)
+        raise AssertionError("prepare_registry has refused")
+
+    def end_registry(self, lease_directory: Path) -> bool:  # noqa: ARG002 - the protocol's name
+        """Return False: nothing of an environment on AWS runs here."""
+        return False
 
     def release(self) -> None:
         """Do nothing: the account stays."""

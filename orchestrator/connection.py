@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -59,12 +59,58 @@ class ConnectLogin:
 
 
 @dataclass(frozen=True)
+class RegistryAccess:
+    """The way into the environment's schema registry. Its repr shows no secret.
+
+    Attributes:
+        url: the base URL.
+        ca_file: the CA that signs its certificate; None means the system's trust store.
+        user_info: `user:password`; None when it asks for nobody.
+    """
+
+    url: str
+    ca_file: Path | None = None
+    user_info: str | None = field(default=None, repr=False)
+
+    def variables(self) -> dict[str, str]:
+        """Return environment variables."""
+        values = {
+            "SCHEMA_REGISTRY_URL": self.url,
+            "SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO": self.user_info,
+            "SCHEMA_REGISTRY_SSL_CA_LOCATION": str(self.ca_file) if self.ca_file else None,
+        }
+        return {name: value for name, value in values.items() if value is not None}
+
+    def java(self) -> dict[str, str]:
+        """Return properties of Confluent's Java serializers (Confluent documentation, Schema Registry clients)."""
+        config = {"schema.registry.url": self.url}
+        if self.user_info is not None:
+            config |= {"basic.auth.credentials.source": "USER_INFO", "basic.auth.user.info": self.user_info}
+        if self.ca_file is not None:
+            config |= {
+                "schema.registry.ssl.truststore.type": "PEM",
+                "schema.registry.ssl.truststore.location": str(self.ca_file),
+            }
+        return config
+
+    def python(self) -> dict[str, str]:
+        """Return the configuration of confluent-kafka's `SchemaRegistryClient`."""
+        config = {"url": self.url}
+        if self.user_info is not None:
+            config["basic.auth.user.info"] = self.user_info
+        if self.ca_file is not None:
+            config["ssl.ca.location"] = str(self.ca_file)
+        return config
+
+
+@dataclass(frozen=True)
 class Connection:
     """One principal's way into one environment.
 
     Args:
         ca_file: the CA that signs the brokers' certificates; None means the system's trust store.
         connect: how Kafka Connect's REST interface is used, where there is one.
+        registry: the way into the schema registry; None without one.
     """
 
     environment: Environment
@@ -72,6 +118,7 @@ class Connection:
     secrets: Secrets
     ca_file: Path | None
     connect: ConnectLogin | None = None
+    registry: RegistryAccess | None = None
 
     @property
     def bootstrap(self) -> str:
@@ -83,7 +130,7 @@ class Connection:
         if form == "dotenv":
             return self.dotenv()
         if form == "java":
-            return _properties(self.java())
+            return _properties(self.java() | (self.registry.java() if self.registry else {}))
         if form == "librdkafka":
             return _properties(self.librdkafka())
         return json.dumps(self.document(), indent=2) + "\n"
@@ -173,7 +220,8 @@ class Connection:
             "EPHK_CONNECT_PASSWORD": self.connect.password if self.connect else None,
             "EPHK_CONNECT_CA_LOCATION": str(self.connect.ca_file) if self.connect and self.connect.ca_file else None,
         }
-        return {name: value for name, value in values.items() if value is not None}
+        known = {name: value for name, value in values.items() if value is not None}
+        return known | (self.registry.variables() if self.registry else {})
 
     def _aws_variables(self) -> dict[str, str | None]:
         """Return with what an SDK assumes the role.
@@ -197,6 +245,7 @@ class Connection:
             "variables": self.variables(),
             "java": self.java(),
             "librdkafka": self.librdkafka(),
+            **({"schema_registry": self.registry.python()} if self.registry else {}),
         }
 
 

@@ -17,10 +17,11 @@ from stacks.inputs import (
     ConnectorInputs,
     PluginInputs,
     PrincipalInputs,
+    RegistryInputs,
     StackInputs,
 )
 
-#: Bytes of randomness in a SCRAM password.
+#: Bytes of randomness in a SCRAM password, and in the schema registry's.
 _PASSWORD_BYTES = 24
 
 #: Members of GetBootstrapBrokers' answer ("GetBootstrapBrokers", Amazon MSK API Reference).
@@ -193,6 +194,11 @@ def stack_inputs(
         tags=lease.tags,
         scram="scram" in spec.auth,
         mtls="mtls" in spec.auth,
+        registry=(
+            RegistryInputs("registry", secrets.token_urlsafe(_PASSWORD_BYTES))
+            if spec.schema_registry is not None and spec.schema_registry.kind is not None
+            else None
+        ),
         boundary_arn=boundary_arn,
         connect=_connect_inputs(spec, plugins),
     )

@@ -182,6 +182,20 @@ class KafkaConnect(_Frozen):
     security_group_id: str | None = None
 
 
+class SchemaRegistry(_Frozen):
+    """A schema registry that speaks Confluent's API.
+
+    Attributes:
+        url: its base URL.
+        ca_pem: the CA that signs its certificate; None means the system's trust store.
+        secret_arn: the Secrets Manager secret with `{"username", "password"}`; None when it asks for none.
+    """
+
+    url: str
+    ca_pem: str | None = None
+    secret_arn: str | None = None
+
+
 class Environment(_Frozen):
     """Everything a contract may look at.
 
@@ -217,6 +231,7 @@ class Environment(_Frozen):
     state_bucket: str | None = None
     log_group: str | None = None
     connect_url: str | None = None
+    schema_registry: SchemaRegistry | None = None
     read_only: bool = False
     connect: KafkaConnect | None = None
     tags: dict[str, str] = Field(default_factory=dict)

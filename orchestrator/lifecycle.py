@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import psutil
 
 from contracts.model import Result
-from orchestrator import connect_plugins, describe, provenance
+from orchestrator import connect_plugins, describe, paths, provenance
 from orchestrator.aws import AwsSession
 from orchestrator.cost.guard import Costing, guard
 from orchestrator.environment import Environment
@@ -85,6 +85,8 @@ class Lifecycle:
         target = target_named(request.target, provider=request.provider)
         target.prepare(self.progress, request.spec.region)
         plugins = connect_plugins.prepare(request.spec.connect, target, self.progress)
+        if request.spec.schema_registry is not None:
+            target.prepare_registry(self.progress, request.spec.schema_registry)
         lease = self._new_lease(request, policy, costing)
         with handed_over_on_interrupt(self.ledger, lease, self.progress):
             self.ledger.create(lease)
@@ -129,10 +131,15 @@ class Lifecycle:
         session = self._start(target, stack)
         from orchestrator.operator_admin import OperatorAdmin
         from orchestrator.readback import read_back
+        from orchestrator.schema_registry import RegistryStart
 
         zones = target.zones(session, spec.network.zones)
         inputs = describe.stack_inputs(lease, spec, session, zones, plugins, boundary_arn=target.boundary_arn())
-        with OperatorAdmin(lease, spec, session, target) as operator:
+        home = paths.lease_dir(lease.id)
+        with (
+            OperatorAdmin(lease, spec, session, target) as operator,
+            RegistryStart(spec.schema_registry, inputs.registry, target, home) as registry,
+        ):
             applied: list[Done] = []
 
             def notice(done: Done) -> None:
@@ -145,6 +152,9 @@ class Lifecycle:
                 compared = beside.submit(read_back, session, applied)
                 operator.finish(environment)
                 compared.result()
+            if spec.schema_registry is not None:
+                with self.progress.step("schema registry"):
+                    environment = registry.finish(environment, outputs)
         return self.ledger.update(lease.moved_to(LeaseState.READY, environment=environment, holder=None))
 
     def _start(self, target: Target, stack: EnvironmentStack) -> AwsSession:

@@ -13,6 +13,7 @@ from orchestrator.connect_spec import CANARY_NUMBERS, CANARY_TOPIC, ConnectorSpe
 from orchestrator.environment import Grant, Mechanism
 from orchestrator.errors import UsageError
 from orchestrator.spec_contracts import CommandSpec, ContractSpec, TopicExpectation, contract_problems
+from orchestrator.spec_registry import SchemaRegistrySpec
 from orchestrator.spec_scorecard import BlockingRisk, ScorecardSpec, Waiver
 from orchestrator.spec_source import Problem, SpecSource
 from orchestrator.spec_types import Strict as _Strict
@@ -167,6 +168,7 @@ class EnvironmentSpec(_Strict):
         max_ttl: how long it may live once it is ready, extensions included; None takes the longest allowed.
         create_deadline: how long provisioning may take; None takes 90 minutes on aws, 20 on the embedded target.
         budget_usd: the most that it may cost over its ttl, by the estimate, USD.
+        schema_registry: a registry to run or to use; None has none.
     """
 
     name: EnvironmentName = "default"
@@ -183,6 +185,7 @@ class EnvironmentSpec(_Strict):
     topics: tuple[TopicSpec, ...] = (TopicSpec(name="events"),)
     principals: tuple[PrincipalSpec, ...] = ()
     bucket: BucketSpec = BucketSpec()
+    schema_registry: SchemaRegistrySpec | None = None
     contracts: tuple[ContractSpec, ...] = ()
     scorecard: ScorecardSpec = ScorecardSpec()
     connect: ConnectSpec | None = None
@@ -339,6 +342,7 @@ def _fields_at(path: tuple[str | int, ...]) -> str:
         "principals": PrincipalSpec,
         "grants": GrantSpec,
         "bucket": BucketSpec,
+        "schema_registry": SchemaRegistrySpec,
         "contracts": ContractSpec,
         "topic": TopicExpectation,
         "command": CommandSpec,

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from orchestrator import java_client_versions
 from orchestrator.aws import AwsSession, Credentials
 from orchestrator.aws_target import AwsTarget, ProviderName
 from orchestrator.embedded import cloud as embedded_cloud
 from orchestrator.embedded.cloud import CloudInfo
-from orchestrator.environment import CloudEndpoint, ConnectRestEndpoint
+from orchestrator.environment import CloudEndpoint, ConnectRestEndpoint, SchemaRegistry
 from orchestrator.errors import EphkError, UsageError
+from orchestrator.java_client_versions import JavaClient
 from orchestrator.lease import Lease
 from orchestrator.paths import cache_home
 from orchestrator.progress import Progress
+from orchestrator.spec_registry import SchemaRegistrySpec
 
 if TYPE_CHECKING:
     from orchestrator.engine.backend import StateBackend
@@ -28,6 +33,8 @@ EMBEDDED_ACCOUNT = "123456789012"
 
 #: Names a role of the embedded account to act as, so that its policy is enforced for everything that a command does.
 ACT_AS_VARIABLE = "EPHK_ACT_AS_ROLE"
+#: Where a lease's schema registry lives, below the lease; the embedded cloud sweeps the same.
+_REGISTRY = "registry"
 
 TargetName = Literal["embedded", "aws"]
 
@@ -86,6 +93,27 @@ class Target(Protocol):
 
     def end_leftovers(self, lease_directory: Path) -> int:
         """End processes of a lease whose cloud is gone; returns how many."""
+        ...
+
+    def prepare_registry(self, progress: Progress, wanted: SchemaRegistrySpec) -> None:
+        """Install what the spec's schema registry needs; raises UsageError when the target cannot run one."""
+        ...
+
+    def start_registry(
+        self, lease_directory: Path, user: tuple[str, str], compatibility: str, stopping: threading.Event
+    ) -> SchemaRegistry:
+        """Start a schema registry that belongs to a lease and wait until it serves.
+
+        Args:
+            lease_directory: the lease's.
+            user: its user's name and password.
+            compatibility: the rule of every subject.
+            stopping: set by whoever does not want to wait any longer.
+        """
+        ...
+
+    def end_registry(self, lease_directory: Path) -> bool:
+        """End a lease's schema registry, also one that outlived the cloud; tells whether it ran."""
         ...
 
     def release(self) -> None:
@@ -201,6 +229,32 @@ class EmbeddedTarget(_PluginArchives):
 
         return int(BrokerCluster.end_leftovers(lease_directory))
 
+    def prepare_registry(self, progress: Progress, wanted: SchemaRegistrySpec) -> None:
+        """Fetch the registry when the spec wants one to be run; an existing one needs nothing."""
+        if wanted.kind is not None:
+            from orchestrator.embedded.registry import ensure_registry
+
+            ensure_registry(progress)
+
+    def start_registry(
+        self, lease_directory: Path, user: tuple[str, str], compatibility: str, stopping: threading.Event
+    ) -> SchemaRegistry:
+        """Start Apicurio Registry on a loopback port."""
+        from orchestrator.embedded.registry import RegistrySettings, start_registry
+
+        settings = RegistrySettings(lease_directory / _REGISTRY, *user, compatibility=compatibility)
+        running = start_registry(settings, stopping)
+        return SchemaRegistry(url=running.url, ca_pem=running.ca_pem)
+
+    def end_registry(self, lease_directory: Path) -> bool:
+        """End it by its record."""
+        directory = lease_directory / _REGISTRY
+        if not directory.is_dir():
+            return False
+        from orchestrator.embedded.registry import end_registry
+
+        return end_registry(directory)
+
     def release(self) -> None:
         """Stop the cloud when the last lease is gone, unless a person started it."""
         embedded_cloud.stop_if_idle()
@@ -285,6 +339,19 @@ def kafka_runtime_report() -> tuple[bool, str]:
     artifacts = read_lock(KAFKA_LOCK)
     there = sum((directory / artifact.filename).is_file() for artifact in artifacts)
     return there == len(artifacts), f"{there} of {len(artifacts)} jars in {directory}"
+
+
+def java_clients(
+    progress: Progress | None = None, versions: Sequence[str] = java_client_versions.VERSIONS
+) -> dict[str, JavaClient]:
+    """Return Apache's Java clients by version: those in the cache, or all of them, fetched, when `progress` is given.
+
+    Raises:
+        EphkError: a jar could not be fetched or differs from its lock.
+    """
+    from orchestrator.embedded.java_clients import cached_clients, ensure_clients
+
+    return cached_clients(versions) if progress is None else ensure_clients(progress, versions)
 
 
 def preview_session() -> AwsSession:

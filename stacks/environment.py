@@ -47,7 +47,8 @@ def deploy(inputs: StackInputs) -> None:
     Exports: `vpc_id`, `subnet_ids`, `route_table_ids`, `s3_endpoint_id`, `broker_security_group_id`,
     `client_security_group_id`, `bucket_name`, `kms_key_arn`, `cluster_arn`, `cluster_name`, `log_group`, `role_arns`
     (`operator`, `connector`), `principal_role_arns` (by IAM principal), `boundary_arn`, `secret_arns` (by
-    SCRAM principal), `certificate_authority_arn` (null without mTLS), `connect` (`log_group`, `security_group_id`,
+    SCRAM principal), `certificate_authority_arn` (null without mTLS), `registry_secret_arn` (null without a schema
+    registry of the environment's own), `connect` (`log_group`, `security_group_id`,
     and by connector `connector_arns` and `role_arns`; null without Connect). None of them is secret.
     """
     keys = Keys(inputs)
@@ -95,3 +96,4 @@ def deploy(inputs: StackInputs) -> None:
     pulumi.export("secret_arns", {name: secret.arn for name, secret in credentials.secrets.items()})
     pulumi.export("certificate_authority_arn", authority.authority.arn if authority else None)
     pulumi.export("connect", connect.exports() if connect else None)
+    pulumi.export("registry_secret_arn", credentials.registry.arn if credentials.registry else None)

@@ -100,6 +100,14 @@ class ConnectInputs:
 
 
 @dataclass(frozen=True)
+class RegistryInputs:
+    """The user of the schema registry that the target runs beside the cluster."""
+
+    username: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True)
 class StackInputs:
     """One environment.
 
@@ -117,6 +125,7 @@ class StackInputs:
         scram: whether the cluster has the SASL/SCRAM listener.
         iam: whether it has the IAM listener; it always has, since MSK has no super user who could create the first ACL.
         mtls: whether it has the mTLS listener, for certificates of an authority of the environment's own.
+        registry: the schema registry's user, whose secret the stack keeps; None without a registry of our own.
         boundary_arn: the account's permissions boundary for every role; None makes one of the environment's own.
         connect: Kafka Connect, None without it.
     """
@@ -134,6 +143,7 @@ class StackInputs:
     scram: bool = True
     iam: bool = True
     mtls: bool = True
+    registry: RegistryInputs | None = None
     boundary_arn: str | None = None
     connect: ConnectInputs | None = None
 

@@ -86,7 +86,7 @@ class Workbench:
         named = {name.replace("_", "."): value for name, value in settings.items()}
         usual = {"auto.offset.reset": "earliest", "enable.auto.commit": False, "enable.partition.eof": True}
         group_id = self.group(group)
-        self.access.once(("group", group_id), lambda: self.access.on_close(lambda: self._forget(group_id)), self.watch)
+        self.forget_later(group_id)
         consumer = Consumer(self._config({"group.id": group_id, **usual, **named}), logger=_SILENT)
         try:
             yield consumer
@@ -96,6 +96,10 @@ class Workbench:
     def group(self, suffix: str) -> str:
         """Return the name of a consumer group of this probe."""
         return f"{self.name}-{suffix}" if suffix else self.name
+
+    def forget_later(self, group: str) -> None:
+        """Have a group deleted with its offsets when the run is over."""
+        self.access.once(("group", group), lambda: self.access.on_close(lambda: self._forget(group)), self.watch)
 
     def _forget(self, group: str) -> None:
         """Delete a group of this probe with its offsets."""

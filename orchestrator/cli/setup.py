@@ -6,13 +6,14 @@ import click
 
 from orchestrator.cli.output import example, json_option, print_json, progress, reports_errors
 from orchestrator.engine.pulumi_cli import ensure_cli
-from orchestrator.target import EMBEDDED_REGION, EmbeddedTarget
+from orchestrator.target import EMBEDDED_REGION, EmbeddedTarget, java_clients
 
 
-@click.command("setup", epilog=example("ephk setup"))
+@click.command("setup", epilog=example("ephk setup", "ephk setup --client-matrix"))
+@click.option("--client-matrix", is_flag=True, help="Also the Java clients of the version matrix (30 MB).")
 @json_option
 @reports_errors
-def setup_command(as_json: bool) -> None:
+def setup_command(client_matrix: bool, as_json: bool) -> None:
     """Install the Pulumi CLI, the JRE, the Kafka jars and the class-data archives into the cache.
 
     Everything is cached and checked by sha256; a second run downloads nothing. `up` does the same when it is needed.
@@ -20,7 +21,9 @@ def setup_command(as_json: bool) -> None:
     reporter = progress()
     cli = ensure_cli(reporter)
     EmbeddedTarget().prepare(reporter, EMBEDDED_REGION)
+    clients = java_clients(reporter) if client_matrix else java_clients()
     if as_json:
-        print_json({"pulumi": {"path": str(cli.path), "version": str(cli.version), "source": cli.source}})
+        pulumi = {"path": str(cli.path), "version": str(cli.version), "source": cli.source}
+        print_json({"pulumi": pulumi, "java_clients": sorted(clients)})
     else:
         reporter.note(f"ready: Pulumi {cli.version} ({cli.source}), Kafka runtime; try 'ephk up'")

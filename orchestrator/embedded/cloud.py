@@ -180,7 +180,7 @@ def sweep_dead() -> None:
 
 
 def sweep() -> int:
-    """Remove what a cloud that no longer runs left behind: its files, and brokers that outlived it.
+    """Remove what a cloud that no longer runs left behind: its files, and processes that outlived it.
 
     Returns:
         How many processes were ended.
@@ -188,7 +188,17 @@ def sweep() -> int:
     directory = cloud_dir()
     for name in (*cloud_files.TEMPORARY, cloud_files.SCENARIO):
         (directory / name).unlink(missing_ok=True)
-    return end_left_brokers()
+    return end_left_brokers() + end_left_registries()
+
+
+def end_left_registries() -> int:
+    """End the schema registries that are recorded below this state home; only right while no cloud runs."""
+    directories = [directory for directory in leases_dir().glob("*/registry") if directory.is_dir()]
+    if not directories:
+        return 0
+    from orchestrator.embedded.registry import end_registry
+
+    return sum(end_registry(directory) for directory in directories)
 
 
 def end_left_brokers() -> int:

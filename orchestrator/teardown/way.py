@@ -159,6 +159,8 @@ class Teardown:
     def _reach(self, job: _Job) -> None:
         """Find the lease's cloud; when it has ended, end what it left on this machine."""
         target = target_of(job.lease)
+        if target.end_registry(paths.lease_dir(job.lease.id)):
+            job.deleted.append(Deleted("process", "schema registry", "direct"))
         try:
             job.session = session_of(job.lease)
         except CloudGoneError:

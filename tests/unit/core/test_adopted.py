@@ -118,7 +118,9 @@ def test_without_a_spec_there_is_only_what_was_given(runner: CliRunner, tmp_path
 def test_nothing_is_written_to_it_unless_that_was_allowed(runner: CliRunner) -> None:
     found = adopt(runner, "--bucket", "b", "--kms-key", "arn:key").environment
     writing = [entry for entry in load().entries() if "writes" in entry.needs]
-    assert {entry.id.split(".")[0] for entry in writing} == {"acl", "bucket", "client", "production"}
+    assert {entry.id.split(".")[0] for entry in writing} == {
+        *("acl", "bucket", "client", "clients", "production", "schema"),
+    }
     assert all("somebody else's" in (unmet(found, ("writes",)) or "") for _ in writing)
     runner.invoke(main, ["down", "staging"])
     assert unmet(adopt(runner, "--allow-writes").environment, ("writes",)) is None
