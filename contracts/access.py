@@ -226,6 +226,11 @@ class Access:
 
         return self._memo.get(("brokers", principal.auth), ask, watch)
 
+    def forget_brokers(self) -> None:
+        """Ask anew who the brokers are, next time: one was restarted or replaced."""
+        for listener in self.environment.cluster.bootstrap:
+            self._memo.forget(("brokers", listener))
+
     def addresses(self, listener: Listener, watch: Watch) -> tuple[Address, ...]:
         """Return every address of a listener: the bootstrap servers and what the brokers advertise.
 

@@ -142,8 +142,10 @@ def killed(access: Access, watch: Watch) -> Outcome:
         process.send_signal(signal.SIGKILL)
         bench.until(lambda: _leads_no_more(bench, leader), "another leader")
         ride = load.finish()
+    access.forget_brokers()  # a broker that was replaced may have another address
     wait_in_sync(access, bench, watch)
     wait_active(access, watch)
+    access.forget_brokers()
     return judge_ride(ride, before, f"broker {leader} was killed, and came back in sync")
 
 

@@ -5,12 +5,17 @@ A reboot through the control plane takes longest; `make resilience` runs it, too
 
 from __future__ import annotations
 
-from tests.embedded.conftest import Orders
+from pathlib import Path
+
+from tests.embedded.conftest import World
 
 
-def test_a_partition_can_be_moved_and_a_broker_can_die_under_load(orders: Orders) -> None:
+def test_a_broker_can_die_and_a_partition_can_be_moved_under_load(world: World, tmp_path: Path) -> None:
+    spec = tmp_path / "spec.yaml"
+    spec.write_text("name: production\nauth: [scram, iam]\n")
+    world.must("up", spec)
     asked = ("--contract", "production.partition.*", "--contract", "production.broker.killed")
-    done = orders.world.must("verify", orders.name, *asked, "--json")
+    done = world.must("verify", "production", *asked, "--json")
     found = {result["id"]: result for result in done.json()["results"]}
     assert {name: result["status"] for name, result in found.items()} == {
         "production.partition.move": "verified",

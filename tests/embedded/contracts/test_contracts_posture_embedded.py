@@ -132,7 +132,7 @@ def one_listener(harness: Harness, bootstrap: dict[str, str]) -> Environment:
 
 def test_a_mechanism_of_another_listener_is_named(harness: Harness) -> None:
     of = one_listener(harness, {"scram": harness.environment.cluster.bootstrap["iam"].split(",")[0]})
-    failed(probe(harness, "auth.mechanisms.least", of), "offers OAUTHBEARER on the scram listener")
+    failed(probe(harness, "auth.mechanisms.least", of), "offers AWS_MSK_IAM on the scram listener")
 
 
 def weak_server(tmp_path: Path) -> Callable[[socket.socket], None]:

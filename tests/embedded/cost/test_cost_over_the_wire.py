@@ -60,21 +60,30 @@ def test_a_caller_without_the_permission_is_refused_and_with_it_is_not(limited: 
     assert fetch(limited("ephk-test-prices", "pricing:GetProducts")).priced > 20
 
 
+def set_tag(administrator: AwsSession, status: str) -> None:
+    administrator.client("ce").update_cost_allocation_tags_status(
+        CostAllocationTagsStatus=[{"TagKey": LEASE, "Status": status}]
+    )
+
+
+@pytest.fixture
+def inactive(administrator: AwsSession) -> None:
+    """Setting an account up activates the tag, and another test may have done so."""
+    set_tag(administrator, "Inactive")
+
+
+@pytest.mark.usefixtures("inactive")
 def test_the_bill_of_a_lease_needs_an_active_tag_and_is_zero(orders: Orders, administrator: AwsSession) -> None:
     before = ephk(orders, "--actual", "orders")
     assert before["billed"] is None
     assert "not an active cost-allocation tag" in before["reason"]
-    status = [{"TagKey": LEASE, "Status": "Active"}]
-    administrator.client("ce").update_cost_allocation_tags_status(CostAllocationTagsStatus=status)
-    try:
-        after = ephk(orders, "--actual", "orders")
-    finally:
-        status[0]["Status"] = "Inactive"
-        administrator.client("ce").update_cost_allocation_tags_status(CostAllocationTagsStatus=status)
+    set_tag(administrator, "Active")
+    after = ephk(orders, "--actual", "orders")
     assert after["lease"] == orders.lease["id"]
     assert (after["billed"]["usd"], after["billed"]["final"]) == (0, False)
 
 
+@pytest.mark.usefixtures("inactive")
 def test_a_caller_who_may_see_no_costs_is_refused(limited: Limited) -> None:
     now = datetime.now(UTC)
     begin = now - timedelta(hours=1)

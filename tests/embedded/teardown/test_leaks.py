@@ -65,7 +65,7 @@ def test_a_cluster_that_cannot_be_deleted_in_its_state_is_waited_for(
 ) -> None:
     lease = site.lease()
     made = site.network(lease.id)
-    unhindered(f"{FAILS}, create_s: 3}}")
+    unhindered(f"{FAILS}, create_s: 6}}")
     arn = site.cluster(lease.id, made["subnet"], made["group"])
     assert code_of(lambda: site.client("kafka").delete_cluster(ClusterArn=arn)) == "BadRequestException"
     refused = site.down(lease, patience_s=0)

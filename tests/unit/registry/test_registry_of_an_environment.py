@@ -108,7 +108,7 @@ def test_clients_get_the_registry_in_the_words_of_each_library(tmp_path: Path) -
     known = environment()
     principal = known.principals[0]
     access = RegistryAccess("https://localhost:1/api", tmp_path / "ca.pem", "registry:a-password")
-    connection = Connection(known, principal, Secrets(username="u", password="p"), None, access)
+    connection = Connection(known, principal, Secrets(username="u", password="p"), None, registry=access)
     variables = connection.variables()
     assert variables["SCHEMA_REGISTRY_URL"] == "https://localhost:1/api"
     assert variables["SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO"] == "registry:a-password"
