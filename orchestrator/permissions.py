@@ -47,6 +47,9 @@ _OBJECTS = ("arn:aws:s3:::ephk-{lease}-{account}/*",)
 _SECRETS = ("arn:aws:secretsmanager:{region}:{account}:secret:AmazonMSK_{lease}_*",)
 _CLUSTERS = ("arn:aws:kafka:{region}:{account}:cluster/ephk-{lease}/*",)
 _CONFIGURATIONS = ("arn:aws:kafka:{region}:{account}:configuration/ephk-{lease}*/*",)
+_CONNECTORS = ("arn:aws:kafkaconnect:{region}:{account}:connector/ephk-{lease}-*/*",)
+_PLUGINS = ("arn:aws:kafkaconnect:{region}:{account}:custom-plugin/ephk-{lease}-*/*",)
+_WORKER_CONFIGURATIONS = ("arn:aws:kafkaconnect:{region}:{account}:worker-configuration/ephk-{lease}*/*",)
 _LOG_GROUPS = ("arn:aws:logs:{region}:{account}:log-group:/ephk/{lease}/*",)
 _KEYS = ("arn:aws:kms:{region}:{account}:key/*",)
 _AUTHORITIES = ("arn:aws:acm-pca:{region}:{account}:certificate-authority/*",)
@@ -79,7 +82,8 @@ _LIST = Need(
     "ListWhatHasNoTagFilter",
     (
         "acm-pca:ListCertificateAuthorities", "iam:ListPolicies", "iam:ListRoles", "kafka:ListClusters",
-        "kafka:ListClustersV2", "kafka:ListConfigurations", "kms:ListAliases", "kms:ListKeys",
+        "kafka:ListClustersV2", "kafka:ListConfigurations", "kafkaconnect:ListConnectors",
+        "kafkaconnect:ListCustomPlugins", "kafkaconnect:ListWorkerConfigurations", "kms:ListAliases", "kms:ListKeys",
         "logs:DescribeLogGroups", "s3:ListAllMyBuckets", "secretsmanager:ListSecrets",
     ),
 )  # fmt: skip
@@ -211,6 +215,9 @@ _REMOVE = (
     Need("RemoveRoles", ("iam:DeleteRole", "iam:DeleteRolePolicy", "iam:DetachRolePolicy"), _ROLES),
     Need("RemoveClusters", ("kafka:BatchDisassociateScramSecret", "kafka:DeleteCluster"), _CLUSTERS),
     Need("RemoveConfigurations", ("kafka:DeleteConfiguration",), _CONFIGURATIONS),
+    Need("RemoveConnectors", ("kafkaconnect:DeleteConnector", "kafkaconnect:DescribeConnector"), _CONNECTORS),
+    Need("RemovePlugins", ("kafkaconnect:DeleteCustomPlugin",), _PLUGINS),
+    Need("RemoveWorkerConfigurations", ("kafkaconnect:DeleteWorkerConfiguration",), _WORKER_CONFIGURATIONS),
 )  # fmt: skip
 
 _TRY_BUCKETS = Need(

@@ -82,5 +82,5 @@ def test_a_command_that_is_not_satisfied_fails_the_contract_and_blocks_the_relea
 
 def test_forgetting_it_leaves_everything_where_it_is(orders: Orders, adopted: Path) -> None:
     assert "forgotten" in orders.world.must("down", "staging").out
-    done = orders.world.ephk("verify", "--contract", "listener.advertised", "--json")
+    done = orders.world.ephk("verify", orders.name, "--contract", "listener.advertised", "--json")
     assert done.json()["summary"]["verified"] == 1
