@@ -10,10 +10,11 @@ import base64
 import json
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from orchestrator.embedded.gateway.http import HttpRequest
-from orchestrator.embedded.gateway.models import Target
+from orchestrator.embedded.gateway.models import Target, service_model
 from orchestrator.embedded.gateway.moto_state import MotoState
 
 #: Action prefixes that differ from the signing name ("Service Authorization Reference").
@@ -53,19 +54,29 @@ def action_of(target: Target) -> str:
     return _ACTIONS.get(action, action)
 
 
-def resource_of(target: Target, request: HttpRequest, moto: MotoState, region: str) -> str:
-    """Return the ARN that a request acts on, `*` when it names none."""
+def resources_of(target: Target, request: HttpRequest, moto: MotoState, region: str) -> tuple[str, ...]:
+    """Return the ARNs that a request acts on, each of which must be allowed; `*` when it names none."""
     prefix = f"arn:aws:{target.service}:{region}:{moto.account_id}"
     fields = fields_of(target, request)
     match target.service:
-        case "iam":
-            return _iam(fields, moto.account_id)
+        case "ec2":
+            association = moto.route_table_of(_text(fields, "AssociationId")) if "AssociationId" in fields else None
+            more = {"RouteTableId": association} if association else {}
+            return _ec2(fields | more, prefix, target.operation or "")
+        case "kms" if alias := _text(fields, "AliasName"):
+            key = _text(fields, "TargetKeyId")
+            return (f"{prefix}:{alias}", *((moto.kms_key_arn(key) or "*",) if key else ()))
         case "kms":
-            alias = _text(fields, "AliasName")
-            if alias:
-                return f"{prefix}:{alias}"
-            key = _text(fields, "KeyId") or _key_of(_text(fields, "CiphertextBlob"))
-            return (moto.kms_key_arn(key) if key else None) or "*"
+            # A key that is named beside a ciphertext does not hide the key that made the ciphertext.
+            named = (_text(fields, "KeyId"), _key_of(_text(fields, "CiphertextBlob")))
+            return tuple(dict.fromkeys(moto.kms_key_arn(key) or "*" for key in named if key)) or ("*",)
+    return (_resource_of(target, fields, prefix, moto),)
+
+
+def _resource_of(target: Target, fields: Mapping[str, Any], prefix: str, moto: MotoState) -> str:
+    match target.service:
+        case "iam":
+            return _iam(fields, moto, target.operation or "")
         case "kafka" if (target.operation or "") in _KAFKA_CREATED:
             kind, member = _KAFKA_CREATED[target.operation or ""]
             return f"{prefix}:{kind}/{_text(fields, member)}/*"
@@ -75,21 +86,31 @@ def resource_of(target: Target, request: HttpRequest, moto: MotoState, region: s
             name = _text(fields, "logGroupName")
             arn = _text(fields, "logGroupIdentifier", "resourceArn", "logGroupArn")
             return f"{prefix}:log-group:{name}:log-stream:" if name else arn or "*"
-        case "ec2":
-            association = moto.route_table_of(_text(fields, "AssociationId")) if "AssociationId" in fields else None
-            return _ec2(fields | ({"RouteTableId": association} if association else {}), prefix, target.operation or "")
         case "sts":
             return _text(fields, "RoleArn") or "*"
         case "kafkaconnect":  # a request to create one names other resources, too: the role is none that it acts on
             kinds = ("connector", "connectorOperation", "customPlugin", "workerConfiguration", "resource")
             return _text(fields, *(f"{kind}Arn" for kind in kinds)) if target.labels else "*"
-    arns = [value for value in fields.values() if isinstance(value, str) and value.startswith("arn:")]
-    return arns[0] if arns else "*"
+    # The path names what a REST request is about, and the model puts first what an operation requires.
+    named = (*target.labels, *_required_first(target.service, target.operation or ""))
+    return next((arn for name in named if (arn := _text(fields, name)).startswith("arn:")), "*")
 
 
 def fields_of(target: Target, request: HttpRequest) -> dict[str, Any]:
-    """Return the members of a request, from wherever its protocol puts them."""
-    return {**_document(request, target), **target.labels, **request.query, **request.form}
+    """Return the members of a request that is canonical (see `canonical`), from where its protocol puts them."""
+    if target.protocol in {"query", "ec2"}:
+        return dict(request.form)
+    return {**request.query, **_document(request, target), **target.labels}
+
+
+@lru_cache(maxsize=512)
+def _required_first(service: str, operation: str) -> tuple[str, ...]:
+    shape = service_model(service).operation_model(operation).input_shape
+    members = {
+        name: member.serialization.get("name", name) for name, member in (shape.members if shape else {}).items()
+    }
+    required = [name for name in members if shape and name in shape.required_members]
+    return tuple(dict.fromkeys(members[name] for name in (*required, *members)))
 
 
 def _key_of(ciphertext: str) -> str:
@@ -117,22 +138,24 @@ def _text(fields: Mapping[str, Any], *names: str) -> str:
     return next((str(fields[name]) for name in names if isinstance(fields.get(name), str)), "")
 
 
-def _iam(fields: Mapping[str, Any], account: str) -> str:
-    prefix = f"arn:aws:iam::{account}"
-    if arn := _text(fields, "RoleArn", "OpenIDConnectProviderArn"):
+def _iam(fields: Mapping[str, Any], moto: MotoState, operation: str) -> str:
+    """Return what an operation of IAM changes: the profile or group that gets a member, not the member."""
+    if arn := _text(fields, "OpenIDConnectProviderArn", "SAMLProviderArn"):
         return arn
     for member, kind in (
+        ("InstanceProfileName", "instance-profile"),
+        ("GroupName", "group"),
         ("RoleName", "role"),
         ("UserName", "user"),
-        ("GroupName", "group"),
-        ("InstanceProfileName", "instance-profile"),
     ):
         if name := _text(fields, member):
-            return f"{prefix}:{kind}{_text(fields, 'Path') or '/'}{name}"
+            # What is there has a path that requests do not name; a policy may speak of it.
+            known = "" if operation.startswith("Create") else moto.iam_arn(kind, name)
+            return known or f"arn:aws:iam::{moto.account_id}:{kind}{_text(fields, 'Path') or '/'}{name}"
     if arn := _text(fields, "PolicyArn"):
         return arn
     name = _text(fields, "PolicyName")
-    return f"{prefix}:policy{_text(fields, 'Path') or '/'}{name}" if name else "*"
+    return f"arn:aws:iam::{moto.account_id}:policy{_text(fields, 'Path') or '/'}{name}" if name else "*"
 
 
 def _secret(fields: Mapping[str, Any], prefix: str, moto: MotoState) -> str:
@@ -144,11 +167,11 @@ def _secret(fields: Mapping[str, Any], prefix: str, moto: MotoState) -> str:
     return f"{prefix}:secret:{name}-??????" if name else "*"
 
 
-def _ec2(fields: Mapping[str, Any], prefix: str, operation: str) -> str:
+def _ec2(fields: Mapping[str, Any], prefix: str, operation: str) -> tuple[str, ...]:
+    """Return everything that a request names by id: who may tag one network may not tag another with it."""
     if operation.startswith(_READING):
-        return "*"
-    for value in fields.values():
-        found = _EC2_ID.fullmatch(value) if isinstance(value, str) else None
-        if found and found[1] in _EC2_TYPES:
-            return f"{prefix}:{_EC2_TYPES[found[1]]}/{value}"
-    return f"{prefix}:{_EC2_CREATED[operation]}/*" if operation in _EC2_CREATED else "*"
+        return ("*",)
+    found = [match for value in fields.values() if isinstance(value, str) and (match := _EC2_ID.fullmatch(value))]
+    named = [f"{prefix}:{_EC2_TYPES[match[1]]}/{match[0]}" for match in found if match[1] in _EC2_TYPES]
+    made = [f"{prefix}:{_EC2_CREATED[operation]}/*"] if operation in _EC2_CREATED and not named else []
+    return tuple(dict.fromkeys((*named, *made))) or ("*",)

@@ -18,10 +18,11 @@ from orchestrator.embedded.gateway import errors, memory, payload, policy_docume
 from orchestrator.embedded.gateway.access_analyzer import AccessAnalyzerBackend
 from orchestrator.embedded.gateway.authority import Authority
 from orchestrator.embedded.gateway.backends import Backends
+from orchestrator.embedded.gateway.canonical import canonical
 from orchestrator.embedded.gateway.credentials import CredentialStore
 from orchestrator.embedded.gateway.http import HttpRequest, HttpResponse
 from orchestrator.embedded.gateway.identities import Identities
-from orchestrator.embedded.gateway.models import Protocol, Target, identify
+from orchestrator.embedded.gateway.models import Protocol, Target, identify, rpc_fields
 from orchestrator.embedded.gateway.moto_service import MotoService
 from orchestrator.embedded.gateway.policy_gate import PolicyGate
 from orchestrator.embedded.gateway.policy_simulator import SIMULATIONS, PolicySimulatorBackend
@@ -130,7 +131,8 @@ class Gateway:
             target = identify(on_path, service)
             protocol = target.protocol
             caller, body = self._authenticate(request, presented, v2, target)
-            seen = replace(on_path, body=body.body, headers=_clean_headers(on_path.headers, body))
+            sent = replace(on_path, body=body.body, headers=_clean_headers(on_path.headers, body))
+            seen = canonical(sent, target)
             if target.service == "s3":
                 payload.check_integrity(seen.headers, seen.body)
             dropped = self._rehearse(target)
@@ -281,7 +283,7 @@ def _guess_protocol(request: HttpRequest) -> Protocol:
         return "cbor"
     if request.headers.get("x-amz-target"):
         return "json"
-    if "Action" in request.form or "Action" in request.query:
+    if "Action" in rpc_fields(request):
         return "query"
     return "s3"
 
@@ -290,7 +292,7 @@ def _service_of_unsigned(request: HttpRequest, protocol: Protocol, *, signed: bo
     """Name the service of a request without a Version 4 signature: STS with a web identity, else Amazon S3."""
     if signed or protocol == "s3":
         return "s3"
-    if request.form.get("Action") in _UNSIGNED_ACTIONS:
+    if rpc_fields(request).get("Action") in _UNSIGNED_ACTIONS:
         return "sts"
     raise errors.not_signed(protocol)
 

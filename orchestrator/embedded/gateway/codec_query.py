@@ -13,13 +13,12 @@ from orchestrator.embedded.gateway.http import HttpRequest, HttpResponse
 
 
 def parse_query(operation: OperationModel, request: HttpRequest) -> dict[str, Any]:
-    """Collect an operation's input from the form or the query string.
+    """Collect an operation's input from the form (see `canonical`).
 
     Raises:
         MalformedInputError: a value has the wrong type.
     """
-    fields = dict(request.query)
-    fields.update(request.form)
+    fields = request.form
     shape = operation.input_shape
     if shape is None:
         return {}

@@ -52,7 +52,7 @@ class HttpRequest:
     @cached_property
     def form(self) -> dict[str, str]:
         """The decoded form body of a query-protocol request (empty for other content types)."""
-        if not self.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        if not self.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded"):
             return {}
         fields: dict[str, str] = {}
         for part in self.body.decode("utf-8", "replace").split("&"):

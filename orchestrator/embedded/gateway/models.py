@@ -86,7 +86,7 @@ def identify(request: HttpRequest, signing_name: str) -> Target:
     target = request.headers.get("x-amz-target")
     if target and service != "s3":
         return _rpc(service, signing_name, "json", target.rpartition(".")[2])
-    action = request.form.get("Action") or request.query.get("Action")
+    action = rpc_fields(request).get("Action")
     if action and service not in {"s3", "s3control"}:
         return _rpc(service, signing_name, "ec2" if service == "ec2" else "query", action)
     requested = f"{request.method} {request.path}"
@@ -97,6 +97,11 @@ def identify(request: HttpRequest, signing_name: str) -> Target:
         protocol = "rest-xml"
     operation_name, labels = router(service).match(request)
     return Target(service, signing_name, protocol, operation_name, labels, operation_name or requested)
+
+
+def rpc_fields(request: HttpRequest) -> dict[str, str]:
+    """Return the parameters of a query-protocol request: its form's, or its query string's where the form has none."""
+    return request.form if "Action" in request.form else request.query
 
 
 def _rpc(service: str, signing_name: str, protocol: Protocol, operation: str) -> Target:

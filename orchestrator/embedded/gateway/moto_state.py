@@ -148,6 +148,27 @@ class MotoState:
             if backend.secrets.get(arn) is not None:
                 backend.delete_secret(arn, recovery_window_in_days=None, force_delete_without_recovery=True)
 
+    # IAM
+
+    def iam_arn(self, kind: str, name: str) -> str:
+        """Return the ARN, with its path, of a `role`, `user`, `group` or `instance-profile`; empty if it is unknown."""
+        with moto_lock:
+            iam = self.backend("iam", "aws")
+            holders = {
+                "role": iam.roles,
+                "user": iam.users,
+                "group": iam.groups,
+                "instance-profile": iam.instance_profiles,
+            }
+            found = next((one for one in holders[kind].values() if one.name == name), None)
+            return "" if found is None else str(found.arn)
+
+    def roles_in_profile(self, name: str) -> tuple[str, ...]:
+        """Return the ARNs of the roles in an instance profile, by its name or ARN."""
+        with moto_lock:
+            profiles = self.backend("iam", "aws").instance_profiles.values()
+            return tuple(str(role.arn) for one in profiles if name in (one.name, one.arn) for role in one.roles)
+
     # Amazon S3
 
     def s3_object(self, bucket: str, key: str, version: str | None = None) -> bytes | None:

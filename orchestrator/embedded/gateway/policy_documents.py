@@ -5,7 +5,7 @@ moto's own validation lets some documents through that nobody can evaluate, and 
 
 from __future__ import annotations
 
-from orchestrator.embedded.gateway import iam_engine
+from orchestrator.embedded.gateway import actions, iam_engine
 from orchestrator.embedded.gateway.http import HttpRequest
 from orchestrator.embedded.gateway.models import Target
 from orchestrator.embedded.gateway.service import AwsError
@@ -31,7 +31,7 @@ def check(request: HttpRequest, target: Target) -> None:
     if target.service != "iam" or target.operation not in _DOCUMENTS:
         return
     member, kind = _DOCUMENTS[target.operation]
-    text = request.form.get(member) or request.query.get(member) or ""
+    text = str(actions.fields_of(target, request).get(member, ""))
     problem = iam_engine.problem_of(text, kind)
     if problem:
         raise AwsError("MalformedPolicyDocument", problem)

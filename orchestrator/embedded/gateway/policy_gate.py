@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from orchestrator.embedded.gateway import actions, errors, iam_engine, s3_rules, tag_conditions
+from orchestrator.embedded.gateway.dependent_actions import Needed, dependent
 from orchestrator.embedded.gateway.http import HttpRequest
 from orchestrator.embedded.gateway.identities import Identities, Permissions
 from orchestrator.embedded.gateway.models import Target
@@ -76,25 +77,33 @@ class PolicyGate:
         action = actions.action_of(target)
         if action in _ALWAYS_ALLOWED | _DECIDED_BY_STS:
             return
-        resource = actions.resource_of(target, request, self._moto, region)
-        fields = actions.fields_of(target, request)
+        operation, fields = target.operation or "", actions.fields_of(target, request)
         context = self._context(caller, region) | tag_conditions.of_request(fields)
         if target.service == "iam":
-            operation = target.operation or ""
-            context |= self._tags.boundary_of_role(operation, resource)
             context |= tag_conditions.of_iam_request(operation, fields)
-        context |= self._tags.of_resource(target.service, resource)
+        named = actions.resources_of(target, request, self._moto, region)
+        needed = [Needed(action, resource) for resource in named]
+        needed += dependent(target.service, operation, fields, self._moto)
+        for one in needed:
+            self._decide(one, target, caller, context)
+
+    def _decide(self, needed: Needed, target: Target, caller: Caller, context: Mapping[str, Any]) -> None:
+        service = needed.action.partition(":")[0] if needed.action == "iam:PassRole" else target.service
+        keys = {**context, **needed.context, **self._tags.of_resource(service, needed.resource)}
+        if service == "iam":
+            keys |= self._tags.boundary_of_role(target.operation or "", needed.resource)
         decision = iam_engine.decide(
             caller,
-            action,
-            resource,
-            context,
+            needed.action,
+            needed.resource,
+            keys,
             self._identities.permissions(caller),
-            resource_policy=self._resource_policy(target.service, resource),
+            resource_policy=self._resource_policy(service, needed.resource),
             account=self._moto.account_id,
         )
         if not decision.allowed:
-            raise errors.denied(refusal(caller, action, resource, decision.reason), target.protocol)
+            message = refusal(caller, needed.action, needed.resource, decision.reason)
+            raise errors.denied(message, target.protocol)
 
     def _context(self, caller: Caller, region: str) -> dict[str, Any]:
         return request_context(caller, region, self._moto.account_id) | self._tags.of_principal(caller)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from urllib.parse import unquote
 
 from orchestrator.embedded.gateway.http import HttpRequest
+from orchestrator.embedded.gateway.service import AwsError
 
 #: Operations whose action has another name, or whose resource is not what their labels suggest.
 _ACTIONS = {
@@ -56,6 +57,13 @@ _ACTIONS = {
     "GetObjectLockConfiguration": "GetBucketObjectLockConfiguration",
     "PutObjectLockConfiguration": "PutBucketObjectLockConfiguration",
 }
+#: What a write needs more when it sets an ACL or tags with the object.
+_WRITES = frozenset({"CopyObject", "CreateMultipartUpload", "PutObject"})
+_ALSO = {
+    "x-amz-acl": "s3:PutObjectAcl",
+    "x-amz-grant-": "s3:PutObjectAcl",
+    "x-amz-tagging": "s3:PutObjectTagging",
+}
 _OF_VERSIONS = frozenset({"GetObject", "DeleteObject", "GetObjectAcl", "PutObjectAcl", "GetObjectTagging"})
 #: What the root of an account may do even when a bucket policy denies it, or nobody could undo a mistake.
 POLICY_MANAGEMENT = frozenset({"s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy"})
@@ -84,23 +92,38 @@ def needed(operation: str, labels: Mapping[str, str], request: HttpRequest) -> l
     """Return every (action, resource) that an operation needs: one, but for copies and bulk deletions."""
     action, resource = action_of(operation, request.query), resource_of(labels)
     if operation == "DeleteObjects":
-        return [(action, f"{resource}/{key}") for key in _keys_to_delete(request.body)]
+        return [
+            ("s3:DeleteObjectVersion" if version else "s3:DeleteObject", f"{resource}/{key}")
+            for key, version in _to_delete(request.body)
+        ]
     pairs = [(action, resource)]
     source = request.headers.get("x-amz-copy-source")
     if operation in {"CopyObject", "UploadPartCopy"} and source:
         path, _, version = unquote(source).lstrip("/").partition("?versionId=")
         pairs.append(("s3:GetObjectVersion" if version else "s3:GetObject", f"arn:aws:s3:::{path}"))
+    if operation in _WRITES:
+        pairs += [(also, resource) for header, also in _ALSO.items() if _is_set(request, header)]
     return pairs
 
 
-def _keys_to_delete(body: bytes) -> list[str]:
+def _is_set(request: HttpRequest, header: str) -> bool:
+    return any(name.startswith(header) if header.endswith("-") else name == header for name in request.headers)
+
+
+def _to_delete(body: bytes) -> list[tuple[str, str]]:
+    """Return (key, version or an empty text) of what a bulk deletion names.
+
+    Raises:
+        AwsError: MalformedXML; what cannot be read cannot be authorized.
+    """
     import xmltodict  # type: ignore[import-untyped]
 
     try:
-        objects = xmltodict.parse(body)["Delete"].get("Object", [])
-        return [str(entry["Key"]) for entry in (objects if isinstance(objects, list) else [objects])]
-    except Exception:  # noqa: BLE001 - S3 itself answers MalformedXML; nothing is deleted
-        return []
+        objects = xmltodict.parse(body, force_list=("Object",))["Delete"]["Object"]
+        return [(str(entry["Key"]), str(entry.get("VersionId") or "")) for entry in objects]
+    except Exception as error:
+        message = "The XML you provided was not well-formed or did not validate against our published schema"
+        raise AwsError("MalformedXML", message) from error
 
 
 def condition_keys(request: HttpRequest) -> dict[str, str]:

@@ -148,4 +148,4 @@ def test_the_resource_of_a_request_is_what_it_acts_on(
     request = HttpRequest(method, path, body=json.dumps(body).encode() if body else b"")
     target = identify(request, "kafkaconnect")
     assert actions.action_of(target) == action
-    assert actions.resource_of(target, request, MotoState(ACCOUNT, REGION), REGION) == resource
+    assert actions.resources_of(target, request, MotoState(ACCOUNT, REGION), REGION) == (resource,)

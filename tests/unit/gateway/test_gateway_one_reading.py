@@ -1,0 +1,202 @@
+"""What is authorized is what is carried out: a request that could be read in two ways gets nobody further."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from botocore.credentials import Credentials
+
+from tests.unit.gateway.conftest import ACCOUNT, Desk, allow
+
+Unique = Callable[[str], str]
+JSON = {"Content-Type": "application/x-amz-json-1.1"}
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+def secret(desk: Desk, name: str) -> str:
+    made = desk.target("secretsmanager", "secretsmanager.CreateSecret", {"Name": name, "SecretString": f"of {name}"})
+    return str(json.loads(made.body)["ARN"])
+
+
+def as_role(desk: Desk, unique: Unique, *statements: dict[str, Any]) -> Credentials:
+    policy = {"Version": "2012-10-17", "Statement": [one["Statement"][0] for one in statements]}
+    return desk.assume(desk.role(unique("role"), policy))
+
+
+def key(desk: Desk) -> str:
+    return str(json.loads(desk.target("kms", "TrentService.CreateKey", {}).body)["KeyMetadata"]["Arn"])
+
+
+def state_of(desk: Desk, arn: str) -> str:
+    described = desk.target("kms", "TrentService.DescribeKey", {"KeyId": arn})
+    return str(json.loads(described.body)["KeyMetadata"]["KeyState"])
+
+
+@pytest.mark.parametrize(
+    "disguise",
+    [
+        pytest.param(lambda own, other: ("/", {"SecretId": own, "x": f"&SecretId={other}&y="}), id="form in JSON"),
+        pytest.param(lambda own, other: (f"/?SecretId={quote(other, safe='')}", {"SecretId": own}), id="query"),
+        pytest.param(
+            lambda own, other: (f"/?SecretId={quote(own, safe='')}", {"SecretId": other}), id="query, reversed"
+        ),
+    ],
+)
+def test_another_secret_is_not_read_in_disguise(desk: Desk, unique: Unique, disguise: Callable[..., Any]) -> None:
+    own, other = secret(desk, unique("own")), secret(desk, unique("other"))
+    path, body = disguise(own, other)
+    answer = desk.send(
+        "secretsmanager",
+        "POST",
+        path,
+        body=body,
+        headers={**JSON, "X-Amz-Target": "secretsmanager.GetSecretValue"},
+        credentials=as_role(desk, unique, allow("secretsmanager:GetSecretValue", own)),
+    )
+    assert b"of other" not in answer.body
+    assert b"AccessDenied" in answer.body or json.loads(answer.body)["ARN"] == own
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        pytest.param("/?Action=ScheduleKeyDeletion", {**JSON, "X-Amz-Target": "TrentService.DescribeKey"}, id="query"),
+        pytest.param(
+            "/service/x/operation/DescribeKey",
+            {**JSON, "smithy-protocol": "rpc-v2-cbor", "X-Amz-Target": "TrentService.ScheduleKeyDeletion"},
+            id="protocol of another",
+        ),
+    ],
+)
+def test_another_operation_is_not_carried_out(desk: Desk, unique: Unique, path: str, headers: dict[str, str]) -> None:
+    arn = key(desk)
+    reader = as_role(desk, unique, allow("kms:DescribeKey"))
+    body = {"KeyId": arn, "PendingWindowInDays": 7}
+    desk.send("kms", "POST", path, body=body, headers=headers, credentials=reader)
+    assert state_of(desk, arn) == "Enabled"
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["Application/X-WWW-Form-Urlencoded", "application/x-www-form-urlencoded", "multipart/form-data; boundary=b"],
+)
+def test_a_form_and_a_query_that_disagree(desk: Desk, unique: Unique, kind: str) -> None:
+    user = unique("user")
+    desk.form("iam", Action="CreateUser", UserName=user)
+    reader = as_role(desk, unique, allow("iam:GetUser"))
+    fields = {"Action": "DeleteUser", "UserName": user}
+    body = "&".join(f"{name}={value}" for name, value in fields.items())
+    if kind.startswith("multipart"):
+        parts = (f'--b\r\nContent-Disposition: form-data; name="{n}"\r\n\r\n{v}\r\n' for n, v in fields.items())
+        body = "".join(parts) + "--b--\r\n"
+    desk.send(
+        "iam",
+        "POST",
+        f"/?Action=GetUser&UserName={user}",
+        body=body.encode(),
+        headers={"Content-Type": kind},
+        credentials=reader,
+    )
+    assert desk.form("iam", Action="GetUser", UserName=user).status == 200
+
+
+def test_a_member_that_the_operation_does_not_have_is_no_resource(desk: Desk, unique: Unique) -> None:
+    desk.role(victim := unique("victim"), allow("s3:GetObject"))
+    mine = f"arn:aws:iam::{ACCOUNT}:role/mine"
+    caller = as_role(desk, unique, allow("iam:GetRole", mine))
+    refused = desk.form("iam", caller, Action="GetRole", RoleName=victim, RoleArn=mine)
+    assert (refused.status, b"role/" + victim.encode() in refused.body) == (403, True)
+
+
+def test_joining_a_group_is_a_matter_of_the_group(desk: Desk, unique: Unique) -> None:
+    group, user = unique("group"), unique("user")
+    desk.form("iam", Action="CreateGroup", GroupName=group)
+    desk.form("iam", Action="CreateUser", UserName=user)
+    caller = as_role(desk, unique, allow("iam:*", f"arn:aws:iam::{ACCOUNT}:user/{user}"))
+    refused = desk.form("iam", caller, Action="AddUserToGroup", GroupName=group, UserName=user)
+    assert (refused.status, f"group/{group}".encode() in refused.body) == (403, True)
+
+
+def test_a_policy_may_speak_of_a_path_that_the_request_does_not_name(desk: Desk, unique: Unique) -> None:
+    name = unique("account")
+    trust = json.dumps(allow("sts:AssumeRole", None, Principal={"AWS": ACCOUNT}))
+    desk.form("iam", Action="CreateRole", RoleName=name, Path="/account/", AssumeRolePolicyDocument=trust)
+    kept = allow("iam:DeleteRole", f"arn:aws:iam::{ACCOUNT}:role/account/*")
+    kept["Statement"][0]["Effect"] = "Deny"
+    caller = as_role(desk, unique, allow("iam:*"), kept)
+    assert b"with an explicit deny" in desk.form("iam", caller, Action="DeleteRole", RoleName=name).body
+
+
+def test_every_network_that_a_request_names_must_be_ones_own(desk: Desk, unique: Unique) -> None:
+    import xmltodict
+
+    made = [
+        xmltodict.parse(desk.form("ec2", Action="CreateVpc", CidrBlock="10.9.0.0/16").body)["CreateVpcResponse"]["vpc"][
+            "vpcId"
+        ]
+        for _ in range(2)
+    ]
+    caller = as_role(desk, unique, allow("ec2:CreateTags", f"arn:aws:ec2:us-east-1:{ACCOUNT}:vpc/{made[0]}"))
+    tag = {"Action": "CreateTags", "Tag.1.Key": "ephk:lease", "Tag.1.Value": "mine", "ResourceId.1": made[0]}
+    assert desk.form("ec2", caller, **tag).status == 200
+    refused = desk.form("ec2", caller, **tag, **{"ResourceId.2": made[1]})
+    assert (refused.status, made[1].encode() in refused.body) == (403, True)
+
+
+def test_passing_a_role_needs_permission_to_pass_it(desk: Desk, unique: Unique) -> None:
+    desk.role(role := unique("powerful"), allow("*"))
+    desk.form("iam", Action="CreateInstanceProfile", InstanceProfileName=(profile := unique("profile")))
+    add = {"Action": "AddRoleToInstanceProfile", "InstanceProfileName": profile, "RoleName": role}
+    alone = as_role(desk, unique, allow("iam:AddRoleToInstanceProfile"))
+    refused = desk.form("iam", alone, **add)
+    assert b"is not authorized to perform: iam:PassRole on resource: " in refused.body
+    to = {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}
+    elsewhere = as_role(desk, unique, allow("iam:AddRoleToInstanceProfile"), allow("iam:PassRole", Condition=to))
+    assert desk.form("iam", elsewhere, **add).status == 403
+    to = {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}}
+    passing = as_role(desk, unique, allow("iam:AddRoleToInstanceProfile"), allow("iam:PassRole", Condition=to))
+    assert desk.form("iam", passing, **add).status == 200
+
+
+def test_reading_secrets_in_bulk_needs_permission_for_each(desk: Desk, unique: Unique) -> None:
+    own, other = secret(desk, unique("own")), secret(desk, unique("other"))
+    batch = allow("secretsmanager:BatchGetSecretValue")
+    caller = as_role(desk, unique, batch, allow("secretsmanager:GetSecretValue", own))
+    ask = "secretsmanager.BatchGetSecretValue"
+    assert desk.target("secretsmanager", ask, {"SecretIdList": [own]}, caller).status == 200
+    for refused in ({"SecretIdList": [own, other]}, {"Filters": [{"Key": "name", "Values": ["own"]}]}):
+        assert b"secretsmanager:GetSecretValue on resource" in desk.target("secretsmanager", ask, refused, caller).body
+
+
+def test_a_bulk_deletion_says_which_versions(desk: Desk, unique: Unique) -> None:
+    bucket = desk.bucket()
+    caller = as_role(desk, unique, allow("s3:DeleteObject", f"arn:aws:s3:::{bucket}/*"))
+
+    def delete(inner: str) -> bytes:
+        body = f"<Delete>{inner}</Delete>".encode()
+        return desk.send("s3", "POST", f"/{bucket}?delete", body=body, credentials=caller).body
+
+    one = "<Object><Key>key</Key><VersionId>1</VersionId></Object>"
+    assert b"s3:DeleteObjectVersion" in delete(one)
+    assert b"MalformedXML" in delete("<Object><Name>key</Name></Object>")
+    assert b"<Deleted>" in delete("<Object><Key>key</Key></Object>")
+
+
+def test_an_acl_in_an_upload_is_a_permission_of_its_own(desk: Desk, unique: Unique) -> None:
+    bucket = desk.bucket()
+    caller = as_role(desk, unique, allow("s3:PutObject", f"arn:aws:s3:::{bucket}/*"))
+    headers = {"x-amz-acl": "private"}
+    assert b"s3:PutObjectAcl" in desk.send("s3", "PUT", f"/{bucket}/a", headers=headers, credentials=caller).body
+    assert desk.send("s3", "PUT", f"/{bucket}/a", credentials=caller).status == 200
+
+
+def test_a_second_subresource_does_not_change_what_is_read(desk: Desk, unique: Unique) -> None:
+    bucket = desk.bucket()
+    caller = as_role(desk, unique, allow("s3:GetBucketVersioning", f"arn:aws:s3:::{bucket}"))
+    for query in ("versioning&acl", "acl&versioning", "versioning&location&policy"):
+        answer = desk.send("s3", "GET", f"/{bucket}?{query}", credentials=caller)
+        assert b"VersioningConfiguration" in answer.body or answer.status == 403, (query, answer.body)
