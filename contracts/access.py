@@ -71,9 +71,9 @@ class Access:
 
     # -- the cloud ------------------------------------------------------------------------------
 
-    def client(self, service: str, *, plain_http: bool = False) -> Any:
-        """Return a boto3 client of the session."""
-        return self.session.client(service, plain_http=plain_http)
+    def client(self, service: str, *, plain_http: bool = False, through: str | None = None) -> Any:
+        """Return a boto3 client of the session; see `AwsSession.client`."""
+        return self.session.client(service, plain_http=plain_http, through=through)
 
     def once(self, key: object, find: Callable[[], T], watch: Watch) -> T:
         """Find something that several probes need once (see `Memo.get`)."""

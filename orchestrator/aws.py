@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from orchestrator.environment import CloudEndpoint
+from orchestrator.environment import VPC_ENDPOINT_HEADER, CloudEndpoint
 from orchestrator.retries import ONE_ATTEMPT, with_retries
 
 
@@ -42,23 +43,29 @@ class AwsSession:
             aws_secret_access_key=credentials.secret_access_key if credentials else None,
             aws_session_token=credentials.session_token if credentials else None,
         )
-        self._clients: dict[tuple[str, bool], Any] = {}
+        self._clients: dict[tuple[str, bool, str | None], Any] = {}
         self._lock = threading.Lock()
 
-    def client(self, service: str, *, plain_http: bool = False) -> Any:
+    def client(self, service: str, *, plain_http: bool = False, through: str | None = None) -> Any:
         """Return the client of a service.
 
         Args:
             service: a boto3 service name.
             plain_http: speak HTTP instead of HTTPS, which a TLS-only policy must refuse.
+            through: the VPC endpoint through which the embedded cloud is to take the requests to come.
 
         Raises:
-            ValueError: plain HTTP was asked for and the cloud's HTTP endpoint is not known.
+            ValueError: plain HTTP was asked for and the cloud's HTTP endpoint is not known, or an endpoint was named
+                on AWS, where the network decides and no client.
         """
+        if through is not None and self.cloud.endpoint_url is None:
+            raise ValueError("on AWS no request can say through which VPC endpoint it comes")
         with self._lock:
-            key = (service, plain_http)
+            key = (service, plain_http, through)
             if key not in self._clients:
                 self._clients[key] = self._make(service, plain_http)
+                if through is not None:
+                    self._clients[key].meta.events.register("before-sign", _stating(through))
             return self._clients[key]
 
     def _make(self, service: str, plain_http: bool) -> Any:
@@ -90,3 +97,13 @@ class AwsSession:
             self.cloud,
             Credentials(answer["AccessKeyId"], answer["SecretAccessKey"], answer["SessionToken"], answer["Expiration"]),
         )
+
+
+def _stating(endpoint_id: str) -> Callable[..., None]:
+    """Return what adds the endpoint to a request before it is signed."""
+
+    def add(request: Any, **_: Any) -> None:
+        del request.headers[VPC_ENDPOINT_HEADER]
+        request.headers[VPC_ENDPOINT_HEADER] = endpoint_id
+
+    return add

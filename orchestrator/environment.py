@@ -18,6 +18,9 @@ Listener = Literal["scram", "iam", "mtls"]
 #: ("Port information", Amazon MSK Developer Guide).
 MSK_PORTS: dict[Listener, int] = {"mtls": 9094, "scram": 9096, "iam": 9098}
 
+#: How a request tells the embedded cloud through which VPC endpoint it comes: loopback has no route to show it.
+VPC_ENDPOINT_HEADER = "x-ephk-vpc-endpoint"
+
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -1,8 +1,9 @@
 """Whether a request is allowed: AWS's policy evaluation logic over compiled policies.
 
 Sources: IAM User Guide, "Policy evaluation logic", "Policy evaluation for requests within a single account",
-"Cross-account policy evaluation logic", "Permissions boundaries for IAM entities" and "Session policies";
-AWS Organizations User Guide, "SCP evaluation".
+"Cross-account policy evaluation logic", "Permissions boundaries for IAM entities" and "Session policies"; AWS
+PrivateLink Guide, "Control access to VPC endpoints using endpoint policies"; AWS Organizations User Guide, "SCP
+evaluation".
 """
 
 from __future__ import annotations
@@ -33,12 +34,13 @@ class PolicySet:
         session_policy: the session policy, or a list of them, that was passed when the session was made.
         resource_policy: the resource's policy; for ``sts:AssumeRole*`` the role's trust policy (see ``trust``).
         trust: read ``resource_policy`` as a role trust policy, which has no Resource.
+        endpoint_policy: the policy of the VPC endpoint that the request came through; None when it came through none.
 
     Raises:
         PolicyError: one of the policies is malformed.
     """
 
-    __slots__ = ("_boundary", "_identity", "_resource", "_scps", "_session")
+    __slots__ = ("_boundary", "_endpoint", "_identity", "_resource", "_scps", "_session")
 
     def __init__(
         self,
@@ -49,6 +51,7 @@ class PolicySet:
         session_policy: PolicyLevel | None = None,
         resource_policy: Policy | None = None,
         trust: bool = False,
+        endpoint_policy: Policy | None = None,
     ) -> None:
         self._identity = _layer(identity_policies, PolicyType.IDENTITY)
         self._boundary = None if boundary is None else _layer([boundary], PolicyType.BOUNDARY)
@@ -57,11 +60,13 @@ class PolicySet:
         self._session = _layer(session, PolicyType.SESSION) if session else None
         resource_type = PolicyType.TRUST if trust else PolicyType.RESOURCE
         self._resource = None if resource_policy is None else _layer([resource_policy], resource_type)
+        self._endpoint = None if endpoint_policy is None else _layer([endpoint_policy], PolicyType.ENDPOINT)
 
     def decide(self, request: Request) -> Decision:
         """Decide one request.
 
-        The order is AWS's: an explicit deny in any policy; service control policies; then what the resource's policy
+        The order is AWS's: an explicit deny in any policy; service control policies; the VPC endpoint's policy, which
+        limits whoever comes through it and grants nothing; then what the resource's policy
         grants, and how directly it names the principal; then identity-based policies within boundary and session
         policy. Across accounts both sides must allow.
         """
@@ -70,6 +75,8 @@ class PolicySet:
         denied = self._explicit_deny(request)
         if denied is not None:
             return denied
+        if self._endpoint is not None and self._endpoint.strongest_allow(request)[1] is None:
+            return _implicit(request, PolicyType.ENDPOINT)
         if request.principal.under_scp:
             for level in self._scps:
                 if level.allow(request) is None:
@@ -89,9 +96,9 @@ class PolicySet:
             for level in self._scps:
                 if (statement := level.deny(request)) is not None:
                     return _explicit(request, statement)
-        if self._resource is not None:
+        for attached in (self._endpoint, self._resource):
             has_boundary = self._boundary is not None and principal.has_identity
-            if (statement := self._resource.deny(request, has_boundary=has_boundary)) is not None:
+            if attached is not None and (statement := attached.deny(request, has_boundary=has_boundary)) is not None:
                 return _explicit(request, statement)
         if principal.has_identity:
             for layer in (self._identity, self._boundary, self._session):
@@ -158,6 +165,7 @@ def evaluate(
     scps: Sequence[PolicyLevel] | None = None,
     session_policy: PolicyLevel | None = None,
     resource_policy: Policy | None = None,
+    endpoint_policy: Policy | None = None,
 ) -> Decision:
     """Decide one request with the given policies; see `PolicySet`, which is faster for many requests.
 
@@ -172,6 +180,7 @@ def evaluate(
         session_policy=session_policy,
         resource_policy=resource_policy,
         trust=trust,
+        endpoint_policy=endpoint_policy,
     ).decide(request)
 
 

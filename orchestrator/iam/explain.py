@@ -14,6 +14,7 @@ _ADVICE = {
     PolicyType.BOUNDARY: (
         "The permissions boundary is the maximum that the principal's policies can grant: allow the action there, too."
     ),
+    PolicyType.ENDPOINT: "Allow the action on the resource in the VPC endpoint's policy, or use another way.",
     PolicyType.SESSION: (
         "The session policy that was passed when the session was made must allow the action as well; ask for a "
         "session with a wider one."

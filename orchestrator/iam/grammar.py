@@ -20,7 +20,7 @@ from orchestrator.iam.variables import Template
 _ELEMENTS = {
     "Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition",
 }  # fmt: skip
-_WITH_PRINCIPAL = (PolicyType.RESOURCE, PolicyType.TRUST)
+_WITH_PRINCIPAL = (PolicyType.RESOURCE, PolicyType.TRUST, PolicyType.ENDPOINT)
 _IAM_SID = re.compile(r"[A-Za-z0-9]*")
 _SERVICE_PREFIX = re.compile(r"[a-zA-Z0-9-]+")
 

@@ -26,6 +26,7 @@ class PolicyType(Enum):
     BOUNDARY = "permissions boundary"
     SESSION = "session policy"
     SCP = "service control policy"
+    ENDPOINT = "VPC endpoint policy"
 
 
 class Outcome(Enum):

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
-from functools import partial
-from typing import Any, Protocol
+from collections.abc import Callable
 
 from botocore.exceptions import ClientError
 
@@ -20,17 +18,7 @@ from orchestrator.iam_review.account import add_account
 from orchestrator.iam_review.builder import SnapshotBuilder
 from orchestrator.iam_review.documents import as_policy
 from orchestrator.iam_review.model import Location, PolicyRecord, Snapshot
-
-#: What "there is no policy" is called by each service.
-_NO_POLICY = frozenset({"NoSuchBucketPolicy", "NotFoundException", "ResourceNotFoundException"})
-
-
-class Session(Protocol):
-    """What makes clients."""
-
-    def client(self, service: str) -> Any:
-        """Return a boto3 client."""
-        ...
+from orchestrator.iam_review.resource_policies import Session, attached_policies
 
 
 def read_environment(environment: Environment, session: Session) -> Snapshot:
@@ -60,38 +48,19 @@ def read_environment(environment: Environment, session: Session) -> Snapshot:
     builder.saw(environment.cluster.arn)
     wanted_prefix, wanted = alike(prefix), {alike(name) for name in names}
     add_account(builder, details, wanted=lambda name: name.startswith(wanted_prefix) or name in wanted)
-    for arn, kind, read in _resource_policies(environment, session):
-        location = Location(address=alike(arn))
+    for attached in attached_policies(environment, session):
+        arn = alike(attached.arn)
+        location = Location(address=arn)
         try:
-            policy = as_policy(json.loads(alike(json.dumps(as_policy(read()) or {}))))
+            policy = attached.read()
         except ClientError as error:
-            if error.response["Error"]["Code"] not in _NO_POLICY:
-                builder.gap(location, f"the {kind}'s policy could not be read: {error.response['Error']['Code']}")
+            code = error.response["Error"]["Code"]
+            builder.gap(location, f"the {attached.kind}'s policy could not be read: {code}")
             continue
         if policy:
-            builder.resource(alike(arn), PolicyRecord(f"{kind} policy", policy, location))
+            alike_policy = as_policy(json.loads(alike(json.dumps(policy)))) or {}
+            builder.resource(arn, PolicyRecord(f"{attached.kind} policy", alike_policy, location))
     return builder.build()
-
-
-def _resource_policies(environment: Environment, session: Session) -> Iterator[tuple[str, str, Callable[[], Any]]]:
-    """Yield each resource that can have a policy: ARN, what it is, and how its policy is read."""
-    bucket = environment.bucket
-    if bucket is not None:
-        s3, kms = session.client("s3"), session.client("kms")
-        yield f"arn:aws:s3:::{bucket.name}", "bucket", lambda: s3.get_bucket_policy(Bucket=bucket.name)["Policy"]
-        key = bucket.kms_key_arn
-        yield key, "key", lambda: kms.get_key_policy(KeyId=key, PolicyName="default")["Policy"]
-    secrets = session.client("secretsmanager")
-    for principal in environment.principals:
-        if principal.secret_arn:
-            arn = principal.secret_arn
-            yield arn, "secret", partial(_secret_policy, secrets, arn)
-    kafka, cluster = session.client("kafka"), environment.cluster.arn
-    yield cluster, "cluster", lambda: kafka.get_cluster_policy(ClusterArn=cluster)["Policy"]
-
-
-def _secret_policy(secrets: Any, arn: str) -> Any:
-    return secrets.get_resource_policy(SecretId=arn).get("ResourcePolicy")
 
 
 def _names(environment: Environment) -> Callable[[str], str]:

@@ -20,6 +20,7 @@ from orchestrator.embedded.gateway.authority import Authority
 from orchestrator.embedded.gateway.backends import Backends
 from orchestrator.embedded.gateway.canonical import canonical
 from orchestrator.embedded.gateway.credentials import CredentialStore
+from orchestrator.embedded.gateway.endpoints import endpoint_of
 from orchestrator.embedded.gateway.http import HttpRequest, HttpResponse
 from orchestrator.embedded.gateway.identities import Identities
 from orchestrator.embedded.gateway.models import Protocol, Target, identify, rpc_fields
@@ -139,6 +140,7 @@ class Gateway:
             if dropped:
                 return HttpResponse(0, drop=True)
             region = presented.region if presented else self._context.region
+            caller = replace(caller, endpoint=endpoint_of(request, presented, target, self._context.moto, region))
             date = presented.date if presented else datetime.now(UTC).strftime("%Y%m%d")
             return self._serve(seen, target, caller, region, date)
         except SignatureError as problem:

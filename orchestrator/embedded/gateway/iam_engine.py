@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.embedded.gateway.identities import Permissions
-from orchestrator.embedded.gateway.service import Caller
+from orchestrator.embedded.gateway.service import Caller, Endpoint
 
 if TYPE_CHECKING:
     from orchestrator import iam
@@ -41,7 +41,7 @@ def problem_of(text: str, kind: str = "SESSION") -> str:
 
     Args:
         text: the document.
-        kind: `SESSION`, `RESOURCE`, `TRUST`, `IDENTITY` or `BOUNDARY`.
+        kind: `SESSION`, `RESOURCE`, `TRUST`, `IDENTITY`, `BOUNDARY` or `ENDPOINT`.
     """
     from orchestrator import iam
 
@@ -74,14 +74,22 @@ def decide(
         account: who owns the resource.
     """
     principal: Any = "*" if caller.kind == "anonymous" else caller.arn
-    return _evaluate(principal, action, resource, context, permissions, resource_policy, account)
+    return _evaluate(principal, action, resource, context, permissions, resource_policy, account, caller.endpoint)
 
 
 def decide_federated(
-    provider_arn: str, action: str, role_arn: str, context: Mapping[str, Any], trust_policy: str, *, account: str
+    provider_arn: str,
+    action: str,
+    role_arn: str,
+    context: Mapping[str, Any],
+    trust_policy: str,
+    *,
+    account: str,
+    endpoint: Endpoint | None = None,
 ) -> Verdict:
     """Decide about somebody whom an identity provider vouches for, by a role's trust policy."""
-    return _evaluate({"Federated": provider_arn}, action, role_arn, context, Permissions(), trust_policy, account)
+    principal = {"Federated": provider_arn}
+    return _evaluate(principal, action, role_arn, context, Permissions(), trust_policy, account, endpoint)
 
 
 def decide_service(
@@ -100,6 +108,7 @@ def _evaluate(
     permissions: Permissions,
     resource_policy: str | None,
     account: str,
+    endpoint: Endpoint | None = None,
 ) -> Verdict:
     from orchestrator import iam
 
@@ -111,6 +120,7 @@ def _evaluate(
             boundary=_compiled(permissions.boundary, "BOUNDARY") if permissions.boundary else None,
             session_policy=[_compiled(text, "SESSION") for text in permissions.session] or None,
             resource_policy=_compiled(resource_policy, "TRUST" if trust else "RESOURCE") if resource_policy else None,
+            endpoint_policy=_compiled(endpoint.policy, "ENDPOINT") if endpoint else None,
         )
     except (iam.PolicyError, iam.RequestError) as error:
         return Verdict(False, False, f"because a policy cannot be evaluated: {error}")

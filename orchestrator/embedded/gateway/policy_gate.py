@@ -70,7 +70,7 @@ class PolicyGate:
             return
         if target.service == "s3":
             self._check_s3(request, target, caller, region)
-        elif caller.kind != "administrator":
+        elif caller.kind != "administrator" or caller.endpoint is not None:
             self._check_service(request, target, caller, region)
 
     def _check_service(self, request: HttpRequest, target: Target, caller: Caller, region: str) -> None:
@@ -136,7 +136,8 @@ class PolicyGate:
             return
         name = target.labels.get("Bucket", "")
         bucket = self._bucket(name) if name else None
-        if caller.kind != "administrator" or (bucket is not None and bucket.policy is not None):
+        limited = caller.endpoint is not None or (bucket is not None and bucket.policy is not None)
+        if caller.kind != "administrator" or limited:
             context = self._context(caller, region) | s3_rules.condition_keys(request)
             permissions = self._identities.permissions(caller)
             for action, resource in s3_rules.needed(target.operation, target.labels, request):
@@ -157,13 +158,13 @@ class PolicyGate:
         context: Mapping[str, Any],
         target: Target,
     ) -> None:
-        if caller.kind == "administrator" and action in s3_rules.POLICY_MANAGEMENT:
+        if caller.kind == "administrator" and action in s3_rules.POLICY_MANAGEMENT and caller.endpoint is None:
             return
         name, _, key = resource.removeprefix("arn:aws:s3:::").partition("/")
         bucket = self._bucket(name)
         policy = bucket.policy if bucket else None
         if caller.kind == "anonymous":
-            allowed = self._anonymous(action, resource, name, key, bucket, context)
+            allowed = self._anonymous(caller, action, resource, name, key, bucket, context)
             if not allowed:
                 raise errors.denied("Access Denied", target.protocol)
             return
@@ -174,14 +175,21 @@ class PolicyGate:
             raise errors.denied(refusal(caller, action, resource, decision.reason), target.protocol)
 
     def _anonymous(
-        self, action: str, resource: str, name: str, key: str, bucket: _Bucket | None, context: Mapping[str, Any]
+        self,
+        caller: Caller,
+        action: str,
+        resource: str,
+        name: str,
+        key: str,
+        bucket: _Bucket | None,
+        context: Mapping[str, Any],
     ) -> bool:
         """Decide about a request without a signature: by bucket policy, else by the object's ACL."""
         if bucket is None:
             return False
         if bucket.policy is not None:
             decision = iam_engine.decide(
-                Caller("anonymous", "*", ""),
+                caller,
                 action,
                 resource,
                 context,
@@ -193,7 +201,7 @@ class PolicyGate:
                 return False
             if decision.allowed:
                 return not (bucket.public and bucket.blocks("restrict_public_buckets"))
-        if action != "s3:GetObject" or bucket.blocks("ignore_public_acls"):
+        if action != "s3:GetObject" or bucket.blocks("ignore_public_acls") or caller.endpoint is not None:
             return False
         with moto_lock:
             stored = self._moto.backend("s3", "aws").get_object(name, key)
@@ -243,6 +251,7 @@ class PolicyGate:
             self._context(caller, self._moto.region) | dict(context),
             trust_policy,
             account=self._moto.account_id,
+            endpoint=caller.endpoint,
         )
         return decision.allowed
 
@@ -282,6 +291,8 @@ def request_context(caller: Caller, region: str, account_id: str) -> dict[str, A
         "aws:ResourceAccount": account_id,
         "aws:ViaAWSService": "false",
     }
+    if caller.endpoint is not None:
+        context |= {"aws:SourceVpce": caller.endpoint.id, "aws:SourceVpc": caller.endpoint.vpc_id}
     if caller.kind == "anonymous":
         return context | {"aws:PrincipalType": "Anonymous", "aws:userid": "anonymous"}
     context |= {"aws:PrincipalAccount": caller.account_id, "aws:userid": caller.user_id}

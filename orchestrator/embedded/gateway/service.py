@@ -9,6 +9,21 @@ CallerKind = Literal["administrator", "user", "role", "anonymous"]
 
 
 @dataclass(frozen=True)
+class Endpoint:
+    """The VPC endpoint through which a request says that it came.
+
+    Attributes:
+        id: `vpce-...` (`aws:SourceVpce`).
+        vpc_id: its VPC (`aws:SourceVpc`).
+        policy: its policy's JSON text.
+    """
+
+    id: str
+    vpc_id: str
+    policy: str = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Caller:
     """Who signed a request, and how it reached the gateway.
 
@@ -25,6 +40,7 @@ class Caller:
         secure: the request came over TLS (`aws:SecureTransport`).
         source_ip: the peer's address (`aws:SourceIp`).
         user_agent: `aws:UserAgent`.
+        endpoint: the VPC endpoint that the request came through; None when it came through none.
     """
 
     kind: CallerKind
@@ -38,6 +54,7 @@ class Caller:
     secure: bool = True
     source_ip: str = "127.0.0.1"
     user_agent: str = ""
+    endpoint: Endpoint | None = None
 
 
 class AwsError(Exception):

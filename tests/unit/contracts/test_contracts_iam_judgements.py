@@ -196,7 +196,8 @@ def test_each_broker_takes_both_mechanisms() -> None:
 
 def test_an_environment_without_roles_says_so() -> None:
     bare = environment(roles={}, principals=(WRITER,))
-    assert {member.id for member in contracts_for(bare, ["iam.*"], load())} == {
+    members = contracts_for(bare, ["iam.*"], load())
+    assert {member.id for member in members if not member.id.startswith("iam.lint.")} == {
         "iam.boundary.present",
         "iam.boundary.escalation",
         "iam.trust.least",
