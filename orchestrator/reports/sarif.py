@@ -1,22 +1,20 @@
-"""SARIF 2.1.0, for code scanning: failures alone, as results of rules that are the contracts.
+"""A report's failures as results for code scanning: rules are the contracts.
 
-A result points at the spec file, since code scanning shows nothing without a location; the logical location names the
-contract and the environment. Limits are GitHub's ("SARIF support for code scanning"): 25,000 results and rules in a
-run are accepted, and only the first 5,000 results by severity are shown.
+A result points at the spec file, since code scanning shows nothing without a location; its logical locations name the
+contract of the environment, and the resources that the evidence names by their addresses.
 """
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 from orchestrator.reports.evidence import facts
 from orchestrator.reports.model import Finding, ReportDocument
+from orchestrator.sarif import Place, Result, Rule, log
 
-_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json"
-_MOST_RESULTS = 25_000
-#: GitHub's scale: above 9.0 critical, 7.0 to 8.9 high, 4.0 to 6.9 medium, 0.1 to 3.9 low.
-_SEVERITY = {"production": "9.0", "cloud": "7.0", "local": "7.0"}
+_SEVERITY = {"production": 9.0, "cloud": 7.0, "local": 7.0}
+#: The part of a finding's evidence that says which resources are wrong.
+ADDRESSES = "addresses"
 
 
 def document(report: ReportDocument, spec_file: str = "ephk.yaml") -> dict[str, Any]:
@@ -26,87 +24,44 @@ def document(report: ReportDocument, spec_file: str = "ephk.yaml") -> dict[str, 
         report: the report; results of other statuses are no findings in SARIF's sense and stay out.
         spec_file: what to point at, relative to the repository's root.
     """
-    failures = report.with_status("failed")[:_MOST_RESULTS]
-    rules = list({finding.id: finding for finding in failures}.values())
-    positions = {finding.id: position for position, finding in enumerate(rules)}
-    tool = report.tool
-    return {
-        "$schema": _SCHEMA,
-        "version": "2.1.0",
-        "runs": [
-            {
-                "tool": {
-                    "driver": {
-                        "name": tool.get("name", "ephk"),
-                        "version": tool.get("version", "0"),
-                        "rules": [_rule(finding) for finding in rules],
-                    }
-                },
-                "automationDetails": {"id": f"ephk/{report.environment.target}/{report.environment.name}/"},
-                "invocations": [
-                    {
-                        "executionSuccessful": report.summary.complete and report.summary.error == 0,
-                        "startTimeUtc": report.summary.started_at,
-                        "endTimeUtc": report.summary.finished_at,
-                    }
-                ],
-                "columnKind": "utf16CodeUnits",
-                "results": [_result(report, finding, positions[finding.id], spec_file) for finding in failures],
-            }
-        ],
-    }
-
-
-def _rule(finding: Finding) -> dict[str, Any]:
-    return {
-        "id": finding.id,
-        "name": "".join(part.title() for part in finding.id.replace("-", ".").split(".")),
-        "shortDescription": {"text": finding.title},
-        "fullDescription": {"text": f"{finding.statement}. Risk: {finding.risk}."},
-        "help": {
-            "text": f"{finding.remediation}. Source: {finding.documentation}.",
-            "markdown": f"{finding.remediation}.\n\n*Source: {finding.documentation}*",
+    return log(
+        report.tool.get("name", "ephk"),
+        report.tool.get("version", "0"),
+        [_result(report, finding, spec_file) for finding in report.with_status("failed")],
+        category=f"ephk/{report.environment.target}/{report.environment.name}/",
+        invocation={
+            "executionSuccessful": report.summary.complete and report.summary.error == 0,
+            "startTimeUtc": report.summary.started_at,
+            "endTimeUtc": report.summary.finished_at,
         },
-        "defaultConfiguration": {"level": "error"},
-        "properties": {
-            "tags": ["security", "kafka", finding.layer],
-            "precision": "very-high",
-            "security-severity": _SEVERITY[finding.layer],
-        },
-    }
+    )
 
 
-def _result(report: ReportDocument, finding: Finding, position: int, spec_file: str) -> dict[str, Any]:
+def _result(report: ReportDocument, finding: Finding, spec_file: str) -> Result:
+    environment = report.environment
+    rule = Rule(
+        finding.id,
+        finding.title,
+        f"{finding.statement}. Risk: {finding.risk}.",
+        f"{finding.remediation}.",
+        "error",
+        _SEVERITY[finding.layer],
+        ("security", "kafka", finding.layer),
+        finding.documentation,
+    )
     seen = "; ".join(f"{name}: {value}" for name, value in facts(finding.evidence, at_most=4))
-    text = f"{finding.reason}. Seen from {finding.vantage}" + (f": {seen}" if seen else "")
-    # The same contract of the same environment is the same alert in the next run, wherever the brokers' ports are.
-    fingerprint = hashlib.sha256(f"{report.environment.name}\0{finding.id}".encode()).hexdigest()
-    return {
-        "ruleId": finding.id,
-        "ruleIndex": position,
-        "level": "error",
-        "kind": "fail",
-        "message": {"text": text},
-        "locations": [
-            {
-                "physicalLocation": {
-                    "artifactLocation": {"uri": spec_file, "uriBaseId": "%SRCROOT%"},
-                    "region": {"startLine": 1},
-                },
-                "logicalLocations": [
-                    {
-                        "name": finding.id,
-                        "fullyQualifiedName": f"{report.environment.name}/{finding.id}",
-                        "kind": "resource",
-                    }
-                ],
-            }
-        ],
-        "partialFingerprints": {"contract/v1": fingerprint},
-        "properties": {
+    listed = finding.evidence.get(ADDRESSES)
+    addresses = [str(address) for address in listed] if isinstance(listed, list | tuple) else []
+    return Result(
+        rule,
+        f"{finding.reason}. Seen from {finding.vantage}" + (f": {seen}" if seen else ""),
+        Place(spec_file, 1, (f"{environment.name}/{finding.id}", *addresses), finding.id),
+        # The same contract of the same environment is the same alert in the next run, wherever the brokers' ports are.
+        (environment.name, finding.id),
+        properties={
             "layer": finding.layer,
-            "lease": report.environment.lease,
-            "target": report.environment.target,
-            "commit": report.environment.commit,
+            "lease": environment.lease,
+            "target": environment.target,
+            "commit": environment.commit,
         },
-    }
+    )

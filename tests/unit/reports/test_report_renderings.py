@@ -10,6 +10,7 @@ import pytest
 from junitparser import JUnitXml
 from markdown_it import MarkdownIt
 
+from orchestrator import sarif as sarif_log
 from orchestrator.reports import html, junit, markdown, sarif
 from orchestrator.reports.model import NotApplicable
 from tests.unit.reports.report_builders import BAD, GOOD, NASTY, UNKNOWN, UNSEEN, document, many
@@ -52,7 +53,7 @@ def test_a_finding_keeps_its_fingerprint_when_lease_and_ports_change() -> None:
 
 
 def test_sarif_stays_below_the_limits_of_code_scanning(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sarif, "_MOST_RESULTS", 7)
+    monkeypatch.setattr(sarif_log, "MOST_RESULTS", 7)
     failures = [result for result in many(200) if result.status == "failed"]
     (run,) = sarif.document(document(*failures))["runs"]
     assert len(run["results"]) == len(run["tool"]["driver"]["rules"]) == 7
