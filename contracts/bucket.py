@@ -191,7 +191,8 @@ def tls_only(access: Access, watch: Watch) -> Outcome:
             raise ProbeError(str(error)) from error
         except HTTPClientError as error:
             raise ProbeError("plain HTTP could not be tried: no answer, which is no refusal") from error
-    return judge_tls_only(over_https, over_http)
+    outcome = judge_tls_only(over_https, over_http)
+    return outcome.at(f"arn:aws:s3:::{bucket.name}") if isinstance(outcome, Failed) else outcome
 
 
 @contract(

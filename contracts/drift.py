@@ -48,7 +48,8 @@ def judge_acls(declared: frozenset[Acl], held: Mapping[int, frozenset[Acl]], own
         unknown, missing = sorted(acls - declared), sorted(declared - acls)
         if unknown:
             evidence["unknown"] = [str(acl) for acl in unknown]
-            return Failed(f"broker {broker} has an ACL that nobody declared: {unknown[0]}", evidence)
+            reason = f"broker {broker} has an ACL that nobody declared: {unknown[0]}"
+            return Failed(reason, evidence).at(*evidence["unknown"])
         if missing:
             evidence["missing"] = [str(acl) for acl in missing]
             return Failed(f"broker {broker} lacks a declared ACL: {missing[0]}", evidence)

@@ -35,6 +35,10 @@ class Failed:
     reason: str
     evidence: Mapping[str, Any] = field(default_factory=dict)
 
+    def at(self, *addresses: str) -> Failed:
+        """Return the same with the addresses (ARNs) of what is wrong, which reports show as the place."""
+        return Failed(self.reason, {**self.evidence, "addresses": list(addresses)})
+
 
 @dataclass(frozen=True)
 class NotCovered:

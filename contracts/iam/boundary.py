@@ -52,7 +52,10 @@ def judge_present(boundaries: Mapping[str, str | None], wanted: str) -> Outcome:
 def present(access: Access, watch: Watch) -> Outcome:
     """Ask IAM for every role's boundary."""
     found = {role.label: policies.read(access, role, watch).boundary_arn for role in roles_of(access.environment)}
-    return judge_present(found, str(access.environment.boundary_arn))
+    outcome = judge_present(found, wanted := str(access.environment.boundary_arn))
+    if isinstance(outcome, Failed):
+        return outcome.at(*(role.arn for role in roles_of(access.environment) if found[role.label] != wanted))
+    return outcome
 
 
 def open_paths(

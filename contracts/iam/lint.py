@@ -8,7 +8,7 @@ of their own.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
@@ -19,8 +19,10 @@ from contracts.iam import policies
 from contracts.iam.roles import roles_of
 from contracts.model import Failed, NotCovered, Outcome, ProbeError, Verified, Watch
 from contracts.registry import Member, family
+from contracts.wire.describe import describe_acls
 from orchestrator.environment import Environment
 from orchestrator.iam_review import catalogue, rules
+from orchestrator.iam_review.acl_rules import acl_violations
 from orchestrator.iam_review.catalogue import Rule, Violation
 from orchestrator.iam_review.model import Severity
 from orchestrator.iam_review.resource_policies import attached_policies
@@ -64,7 +66,7 @@ class Place:
 def judge(rule: Rule, places: Sequence[Place], looked_at: int) -> Outcome:
     """Judge what breaks one rule; what is low is for reviews, and fails no environment."""
     if not looked_at:
-        return NotCovered("neither a role nor a resource of the environment has a policy")
+        return NotCovered("there is no policy and no ACL of the environment to look at")
     found = [one for one in places if one.violation.rule is rule and one.violation.severity is not Severity.LOW]
     evidence: dict[str, Any] = {"policies": looked_at}
     if not found:
@@ -121,6 +123,16 @@ def _probe(rule: Rule, access: Access, watch: Watch) -> Outcome:
     return judge(rule, found, looked_at)
 
 
+def _acls(access: Access, watch: Watch) -> Outcome:
+    """Judge the ACLs that brokers hold, which is where a permission of a principal that is no IAM identity stands."""
+    if "operator" not in access.environment.roles:
+        return NotCovered("the environment names no operator role, which lists the ACLs")
+    watch.waiting("the brokers to list their ACLs")
+    held = describe_acls(access.any_connection(access.operator, watch))
+    found = [Place(acl.principal, "ACL", str(acl), one) for acl in sorted(held) for one in acl_violations(asdict(acl))]
+    return judge(catalogue.KAFKA_ACL, found, len(held))
+
+
 @family(
     "iam.lint.<rule>",
     title="Live policies say what was meant",
@@ -134,3 +146,5 @@ def lint(_environment: Environment) -> Iterable[Member]:
     """Yield one member for each rule."""
     for rule, statement in RULES.items():
         yield Member(rule.id, statement, partial(_probe, rule), rule.title)
+    statement = "No ACL at the brokers covers every topic, group or transactional id, or everybody"
+    yield Member(catalogue.KAFKA_ACL.id, statement, _acls, catalogue.KAFKA_ACL.title)

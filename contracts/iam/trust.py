@@ -144,7 +144,8 @@ def least(access: Access, watch: Watch) -> Outcome:
     """Read every role's trust policy and judge it."""
     account = access.environment.cloud.account_id
     trusts = {role.label: policies.read(access, role, watch).trust for role in roles_of(access.environment)}
-    return judge(
-        {label: problems_of(trust, account) for label, trust in trusts.items()},
-        {label: _trusted(trust) for label, trust in trusts.items()},
-    )
+    problems = {label: problems_of(trust, account) for label, trust in trusts.items()}
+    outcome = judge(problems, {label: _trusted(trust) for label, trust in trusts.items()})
+    if isinstance(outcome, Failed):
+        return outcome.at(*(role.arn for role in roles_of(access.environment) if problems[role.label]))
+    return outcome

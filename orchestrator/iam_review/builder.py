@@ -136,6 +136,10 @@ class SnapshotBuilder:
         if self._sound("resource", record, arn):
             self._resources[arn] = ResourceRecord(arn, record)
 
+    def acl(self, record: PolicyRecord, principal: str) -> None:
+        """Add a Kafka ACL, which is judged by itself: what IAM says of a principal has no part in it."""
+        self._documents.append(Document("acl", record, principal))
+
     def gap(self, location: Location, reason: str, principal: str = "") -> None:
         """Say what is not known."""
         self._gaps.append(Gap(location, reason, principal))

@@ -95,6 +95,13 @@ KAFKA_MISMATCH = Rule(
     "Give the action the kind of resource that it works on: topics for ReadData, groups for AlterGroup.",
     "Amazon MSK Developer Guide, 'Semantics of IAM authorization policy actions and resources'",
 )
+KAFKA_ACL = Rule(
+    "iam.lint.kafka-acl-wildcard",
+    "Kafka ACL for everything or everybody",
+    Severity.HIGH,
+    "Name the topic, group or transactional id, or a prefix that is the application's own, and one principal.",
+    "Apache Kafka documentation, 'Authorization and ACLs'",
+)
 PASS_ROLE = Rule(
     "iam.lint.pass-role",
     "iam:PassRole without limits",
@@ -153,6 +160,7 @@ RULES: tuple[Rule, ...] = (
     KAFKA_CONTROL_PLANE,
     KAFKA_ARN,
     KAFKA_MISMATCH,
+    KAFKA_ACL,
     PASS_ROLE,
     PUBLIC,
     TRUST,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from orchestrator.iam import PolicyError, PolicyType, compile_policy
 from orchestrator.iam.public import statements_of
 from orchestrator.iam_review import rules
+from orchestrator.iam_review.acl_rules import acl_violations
 from orchestrator.iam_review.catalogue import BOUNDARY, Violation
 from orchestrator.iam_review.model import Document, Finding, Location, PrincipalRecord, Severity, Snapshot
 from orchestrator.iam_review.statement import listed
@@ -48,6 +49,8 @@ def _violations(document: Document, snapshot: Snapshot, *, parliament: bool) -> 
             return rules.trust_policy(content, account=snapshot.account)
         case "resource":
             return rules.resource_policy(content)
+        case "acl":
+            return list(acl_violations(content))
 
 
 def _of_principal(record: PrincipalRecord, snapshot: Snapshot) -> Iterator[tuple[Violation, Location]]:

@@ -154,7 +154,7 @@ class Gap:
         return f"{self.principal}: {self.reason}" if self.principal else self.reason
 
 
-DocumentKind = Literal["identity", "boundary", "trust", "resource"]
+DocumentKind = Literal["identity", "boundary", "trust", "resource", "acl"]
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ class Document:
     """A policy document as it was found, well-formed or not: what the linter looks at.
 
     Attributes:
-        kind: what it is used as.
+        kind: what it is used as; an ``acl`` is a Kafka ACL (see `acl_rules`).
         record: the document.
         owner: label of the principal, or ARN of the resource, that it belongs to.
     """

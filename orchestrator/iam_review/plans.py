@@ -193,6 +193,16 @@ class PlanReader:
         if record is not None:
             self._builder.resource(self._arn(resource, attribute, owner_types, form), record)
 
+    def kafka_acl(self, resource: PlannedResource) -> None:
+        """An ACL at the brokers, by the Kafka provider."""
+        names = _ACL_NAMES[resource.type]
+        acl = {member: resource.values.get(attribute) for member, attribute in names.items()}
+        if unknown := [names[member] for member, value in acl.items() if isinstance(value, UnknownValue)]:
+            self._gap(resource, f"its {', '.join(unknown)} is known only after apply")
+            return
+        principal = str(acl["principal"])
+        self._builder.acl(PolicyRecord(f"ACL of {principal}", acl, self._location(resource)), principal)
+
     def _arn(self, resource: PlannedResource, attribute: str, types: tuple[str, ...], form: str) -> str:
         value = resource.values.get(attribute)
         if not isinstance(value, str) or not value:
@@ -223,7 +233,23 @@ _RESOURCE_POLICIES: dict[str, tuple[str, tuple[str, ...], str]] = {
     "aws_sqs_queue_policy": ("queue_url", ("aws_sqs_queue",), f"arn:aws:sqs:{_PREFIX}:{{}}"),
     "aws_sns_topic_policy": ("arn", ("aws_sns_topic",), f"arn:aws:sns:{_PREFIX}:{{}}"),
 }  # fmt: skip
+#: An ACL's members as the provider of each tool spells them (`Mongey/kafka`, `pulumi_kafka`).
+_ACL_NAMES: dict[str, dict[str, str]] = {
+    "kafka_acl": {
+        "principal": "acl_principal",
+        "operation": "acl_operation",
+        "permission": "acl_permission_type",
+        "resource": "resource_type",
+        "name": "resource_name",
+        "pattern": "resource_pattern_type_filter",
+    },
+}
+_ACL_NAMES["kafka_acl_pulumi"] = _ACL_NAMES["kafka_acl"] | {
+    "resource": "acl_resource_type",
+    "name": "acl_resource_name",
+}
 _HANDLERS: dict[str, _Handler] = {
+    **dict.fromkeys(_ACL_NAMES, PlanReader.kafka_acl),
     "aws_iam_role": PlanReader.role,
     "aws_iam_user": PlanReader.user,
     "aws_iam_policy": PlanReader.policy,

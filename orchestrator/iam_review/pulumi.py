@@ -19,6 +19,7 @@ _TYPES = {
     "aws:s3/bucketV2:BucketV2": "aws_s3_bucket",
     "aws:secretsmanager/secretPolicy:SecretPolicy": "aws_secretsmanager_secret_policy",
     "aws:kms/keyPolicy:KeyPolicy": "aws_kms_key_policy",
+    "kafka:index/acl:Acl": "kafka_acl_pulumi",
 }
 _TOKEN = re.compile(r"aws:(?P<module>[a-zA-Z0-9]+)/[a-zA-Z0-9]+:(?P<name>[a-zA-Z0-9]+)")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
