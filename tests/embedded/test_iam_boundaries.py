@@ -8,15 +8,26 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
+from confluent_kafka.admin import (
+    AclBinding,
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+)
 
 from contracts.access import Access
 from contracts.iam import decoys
 from contracts.iam.matrix import build
 from contracts.model import Result, Watch
 from contracts.runner import run
+from contracts.wire.describe import describe_acls
 from orchestrator.aws import AwsSession, Credentials
 from orchestrator.environment import Environment
 from orchestrator.processes import wait_until
@@ -93,8 +104,8 @@ def boundary_version(subject: Subject, policy: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def no_boundary(subject: Subject) -> Iterator[None]:
-    iam, name = subject.session.client("iam"), subject.name("connector")
+def no_boundary(subject: Subject, role: str = "connector") -> Iterator[None]:
+    iam, name = subject.session.client("iam"), subject.name(role)
     iam.delete_role_permissions_boundary(RoleName=name)
     try:
         yield
@@ -159,6 +170,128 @@ def test_no_role_reads_the_state_unless_a_policy_lets_it(state: Subject) -> None
     )
 
 
+@contextlib.contextmanager
+def bucket_policy(subject: Subject, edit: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> Iterator[None]:
+    """Replace the statements of the bucket's policy."""
+    s3, bucket = subject.session.client("s3"), subject.environment.bucket
+    assert bucket is not None
+    before = json.loads(s3.get_bucket_policy(Bucket=bucket.name)["Policy"])
+    s3.put_bucket_policy(Bucket=bucket.name, Policy=json.dumps({**before, "Statement": edit(before["Statement"])}))
+    try:
+        yield
+    finally:
+        s3.put_bucket_policy(Bucket=bucket.name, Policy=json.dumps(before))
+
+
+@contextlib.contextmanager
+def public_bucket(subject: Subject) -> Iterator[None]:
+    """Open the bucket to everybody in place of demanding TLS: a deny removed, and a policy open."""
+    s3, bucket = subject.session.client("s3"), subject.environment.bucket
+    assert bucket is not None
+    block = s3.get_public_access_block(Bucket=bucket.name)["PublicAccessBlockConfiguration"]
+    s3.delete_public_access_block(Bucket=bucket.name)
+    opened = {
+        "Effect": "Allow",
+        "Action": "s3:GetObject",
+        "Principal": "*",
+        "Resource": f"arn:aws:s3:::{bucket.name}/*",
+    }
+    try:
+        with bucket_policy(subject, lambda _: [opened]):
+            yield
+    finally:
+        s3.put_public_access_block(Bucket=bucket.name, PublicAccessBlockConfiguration=block)
+
+
+@contextlib.contextmanager
+def any_source(subject: Subject) -> Iterator[None]:
+    """Drop the condition by which the service may assume the role for this account alone."""
+    iam, name = subject.session.client("iam"), subject.name("connector")
+    before = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
+    document = json.loads(json.dumps(before))
+    assert [statement.pop("Condition", None) for statement in document["Statement"]][-1] is not None
+    iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(document))
+    try:
+        yield
+    finally:
+        iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(before))
+
+
+@contextlib.contextmanager
+def wildcard_acl(subject: Subject) -> Iterator[None]:
+    """Let the producer read every topic."""
+    entry = (ResourceType.TOPIC, "*", ResourcePatternType.LITERAL, "User:orders-producer", "*", AclOperation.READ)
+    with Access(subject.environment, subject.session) as access:
+        watch = Watch(60)
+        admin = AdminClient(access.librdkafka(access.operator, watch))
+        admin.poll(0)  # the token comes through a callback
+        brokers = access.brokers(access.operator, watch).values()
+
+        def shown() -> list[bool]:
+            held = [describe_acls(access.connection(access.operator, address, watch)) for address in brokers]
+            return [any(acl.name == "*" for acl in acls) for acls in held]
+
+        added = AclBinding(*entry, AclPermissionType.ALLOW)
+        admin.create_acls([added])[added].result(30)
+        try:
+            assert wait_until(lambda: all(shown()), deadline_s=30)
+            yield
+        finally:
+            gone = AclBindingFilter(*entry, AclPermissionType.ALLOW)
+            admin.delete_acls([gone])[gone].result(30)
+            assert wait_until(lambda: not any(shown()), deadline_s=30)
+
+
+@contextlib.contextmanager
+def open_endpoint(subject: Subject) -> Iterator[None]:
+    """Give the S3 endpoint AWS's default policy, which lets everything through."""
+    network, ec2 = subject.environment.network, subject.session.client("ec2")
+    assert network is not None
+    (endpoint,) = ec2.describe_vpc_endpoints(VpcEndpointIds=[network.s3_endpoint_id])["VpcEndpoints"]
+    everything = {"Effect": "Allow", "Action": "*", "Principal": "*", "Resource": "*"}
+    wide = json.dumps({"Version": "2012-10-17", "Statement": [everything]})
+    ec2.modify_vpc_endpoint(VpcEndpointId=network.s3_endpoint_id, PolicyDocument=wide)
+    try:
+        yield
+    finally:
+        ec2.modify_vpc_endpoint(VpcEndpointId=network.s3_endpoint_id, PolicyDocument=endpoint["PolicyDocument"])
+
+
+def only_through_the_endpoint(subject: Subject) -> AbstractContextManager[None]:
+    """Deny listing to whoever does not come through the endpoint."""
+    network, bucket = subject.environment.network, subject.environment.bucket
+    assert network is not None
+    assert bucket is not None
+    deny = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:ListBucket",
+        "Resource": f"arn:aws:s3:::{bucket.name}",
+        "Condition": {"StringNotEquals": {"aws:SourceVpce": network.s3_endpoint_id}},
+    }
+    return bucket_policy(subject, lambda statements: [*statements, deny])
+
+
+def in_policies(subject: Subject) -> AbstractContextManager[None]:
+    """Give one role a policy that breaks every rule for identity-based policies, one statement for each."""
+    data = subject.environment.cluster.arn.replace(":cluster/", ":topic/", 1)
+    breaches = {
+        "WildcardResource": ("s3:PutObject", "*"),
+        "PassRoleOpen": ("iam:PassRole", "*"),
+        "KafkaClusterOnAnything": ("kafka-cluster:ReadData", "*"),
+        "ControlPlane": ("kafka:*", f"{data}/orders"),
+        "Shape": ("kafka-cluster:ReadData", f"{data.replace(':topic/', ':topics/', 1)}/orders"),
+        "Mismatch": ("kafka-cluster:AlterGroup", f"{data}/orders"),
+        "Administrator": ("*", "*"),
+    }
+    statements: list[dict[str, Any]] = [
+        {"Sid": sid, "Effect": "Allow", "Action": action, "Resource": resource}
+        for sid, (action, resource) in breaches.items()
+    ]
+    statements.append({"Sid": "AllBut", "Effect": "Allow", "NotAction": "iam:*", "Resource": "*"})
+    return inline(subject, "connector", json.dumps({"Version": "2012-10-17", "Statement": statements}))
+
+
 Hole = Callable[[Subject], AbstractContextManager[None]]
 
 
@@ -190,6 +323,7 @@ Hole = Callable[[Subject], AbstractContextManager[None]]
             ),
             id="administrator's policy and boundary",
         ),
+        pytest.param(open_endpoint, ("network.endpoint.deny", "network.endpoint.least"), id="endpoint policy open"),
     ],
 )
 def test_a_hole_is_caught_live(subject: Subject, hole: Hole, caught: tuple[str, ...]) -> None:
@@ -201,6 +335,62 @@ def test_a_hole_is_caught_live(subject: Subject, hole: Hole, caught: tuple[str, 
 
     with hole(subject):
         assert wait_until(seen, deadline_s=30), {name: (r.status, r.reason) for name, r in results.items()}
+
+
+#: Kind of hole -> the contracts that catch it live, and what names the place beside the contract itself.
+PLANTED: dict[str, tuple[tuple[str, ...], str]] = {
+    "wildcard resource": (("iam.lint.wildcard-resource", "iam.lint.administrator", "iam.lint.allow-not"), "connector"),
+    "missing boundary": (("iam.boundary.present",), "operator"),
+    "trust too wide, condition dropped": (("iam.trust.least",), "connector"),
+    "PassRole open": (("iam.lint.pass-role",), "connector"),
+    "deny removed": (("bucket.tls-only",), "bucket"),
+    "bucket policy open": (("iam.lint.public-principal",), "bucket"),
+    "ACL wildcard": (("iam.lint.kafka-acl-wildcard", "acl.drift"), "ACL"),
+    "kafka-cluster action on *": (("iam.lint.kafka-wildcard-resource",), "connector"),
+    "kafka: for kafka-cluster:": (("iam.lint.kafka-control-plane",), "connector"),
+    "topic ARN of another shape": (("iam.lint.kafka-resource-shape",), "connector"),
+    "action on another kind": (("iam.lint.kafka-action-resource",), "connector"),
+}
+
+
+def test_each_kind_of_hole_is_caught_live_and_named_in_sarif(subject: Subject, tmp_path: Path) -> None:
+    world, name = subject.orders.world, subject.orders.name
+    wanted = [contract for contracts, _ in PLANTED.values() for contract in contracts]
+    arguments = [text for contract in wanted for text in ("--contract", contract)]
+
+    def places(directory: Path) -> dict[str, list[str]]:
+        (run,) = json.loads((directory / "findings.sarif").read_text())["runs"]
+        return {
+            result["ruleId"]: [one["fullyQualifiedName"] for one in result["locations"][0]["logicalLocations"]]
+            for result in run["results"]
+        }
+
+    assert world.ephk("verify", name, *arguments, "--report", tmp_path / "clean").status == 0
+    assert places(tmp_path / "clean") == {}
+    holes = (in_policies, any_source, public_bucket, wildcard_acl, lambda s: no_boundary(s, "operator"))
+    with contextlib.ExitStack() as planted:
+        for hole in holes:
+            planted.enter_context(hole(subject))
+        assert world.ephk("verify", name, *arguments, "--report", tmp_path / "holes").status == 3
+    found = places(tmp_path / "holes")
+    bucket = subject.environment.bucket
+    assert bucket is not None
+    where = {
+        "connector": subject.arn("connector"),
+        "operator": subject.arn("operator"),
+        "bucket": f"arn:aws:s3:::{bucket.name}",
+        "ACL": "ALLOW User:orders-producer READ on TOPIC *",
+    }
+    for contracts, place in PLANTED.values():
+        for contract in contracts:
+            assert found[contract] == [f"{name}/{contract}", where[place]], contract
+
+
+def test_a_bucket_that_demands_the_endpoint_refuses_everybody_else(subject: Subject) -> None:
+    with only_through_the_endpoint(subject):
+        found = subject.probe("network.endpoint.source")["network.endpoint.source"]
+    assert (found.status, found.reason) == ("verified", "")
+    assert found.evidence == {"s3:ListBucket": {"must succeed": "succeeded", "must be refused": "AccessDenied"}}
 
 
 def test_the_matrix_tells_iam_from_acls_and_the_views_agree(subject: Subject) -> None:
@@ -239,9 +429,11 @@ def test_with_enforcement_off_every_refusal_fails_and_nothing_is_harmed(subject:
     scenario = subject.orders.world.state / "cloud" / "scenario.yaml"
     scenario.write_text("iam: {enforced: false}\n")
     try:
-        open_cloud = subject.probe(
-            "iam.*.deny.*", "acl.orders-batch.deny.*", "iam.boundary.escalation", "bucket.tls-only"
-        )
+        with only_through_the_endpoint(subject):
+            open_cloud = subject.probe(
+                "iam.*.deny.*", "acl.orders-batch.deny.*", "iam.boundary.escalation", "bucket.tls-only",
+                "network.endpoint.deny", "network.endpoint.source",
+            )  # fmt: skip
     finally:
         scenario.unlink()
     assert {name: result.reason for name, result in open_cloud.items() if result.status != "failed"} == {}
@@ -249,7 +441,9 @@ def test_with_enforcement_off_every_refusal_fails_and_nothing_is_harmed(subject:
     closed: dict[str, Result] = {}
 
     def refused_again() -> bool:
-        closed.update(subject.probe("iam.*.deny.*", "acl.orders-batch.deny.*", "tags.complete"))
+        closed.update(
+            subject.probe("iam.*.deny.*", "acl.orders-batch.deny.*", "network.endpoint.deny", "tags.complete")
+        )
         return all(result.status == "verified" for result in closed.values())
 
     assert wait_until(refused_again, deadline_s=60), {n: r.reason for n, r in closed.items() if r.status != "verified"}

@@ -33,7 +33,7 @@ from tests.embedded.contracts.harness import Harness, scram_principal
 from tests.embedded.contracts.listening import serving
 
 #: What only the gateway enforces; moto lets a stranger list a bucket and knows no `aws:SecureTransport`.
-NEEDS_THE_GATEWAY = {"bucket.public-access", "bucket.tls-only"}
+NEEDS_THE_GATEWAY = {"bucket.public-access", "bucket.tls-only", "network.endpoint.deny"}
 #: Topics that brokers make for themselves.
 INTERNAL = {"__consumer_offsets", "__transaction_state"}
 #: Concerns that are enforcement throughout (tests/embedded/test_iam_boundaries.py).
@@ -59,8 +59,16 @@ def test_a_sound_environment_is_verified_throughout(harness: Harness, monkeypatc
     assert len(found) > 50
     other = {r.id: (r.status, r.reason) for r in found.values() if r.status != "verified"}
     unseen = {name for name, (status, _) in other.items() if status == "not_covered"}
-    # No log group; nobody asked; no registry.
-    assert {name.split(".")[0] for name in unseen} == {"logs", "production", "schema", "clients", "connect"}, other
+    # No log group; nobody asked; no registry; the bucket's policy demands no endpoint.
+    assert {name.split(".")[0] for name in unseen} == {
+        "logs",
+        "production",
+        "schema",
+        "clients",
+        "connect",
+        "network",
+    }, other
+    assert [name for name in unseen if name.startswith("network.")] == ["network.endpoint.source"]
     assert all(name.startswith("clients.matrix.java-") for name in unseen if name.startswith("clients.")), other
     assert other.keys() - unseen <= NEEDS_THE_GATEWAY, other
     layers = {r.id: r.layer for r in found.values() if r.layer != "local"}
