@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,11 +115,32 @@ class Credentials:
 
         def assume() -> AwsSession:
             watch.waiting(f"credentials of role {role_arn}")
-            session = self._session.assume_role(role_arn, _SESSION_NAME)
+            session = self._assumed(role_arn)
             self.signing_keys(session)
             return session
 
         return self._memo.get(("role", role_arn), assume, watch)
+
+    def _assumed(self, role_arn: str) -> AwsSession:
+        """Assume a role as the verifying session, or as whoever the CI's token is for.
+
+        A pipeline's role lets nobody in but the CI's jobs. Their token is named as every AWS SDK takes it.
+        """
+        if role_arn != self._environment.roles.get("ci"):
+            return self._session.assume_role(role_arn, _SESSION_NAME)
+        token_file = os.environ.get("AWS_WEB_IDENTITY_TOKEN_FILE")
+        if not token_file or os.environ.get("AWS_ROLE_ARN") != role_arn:
+            raise OutOfReachError(
+                f"only a job of the CI may become {role_arn}: no token of its identity provider is here "
+                "(AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE)"
+            )
+        try:
+            token = Path(token_file).read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "it is not text"
+            raise ProbeError(f"cannot read the CI's token in {token_file}: {reason}") from None
+        self.secret_values.add(token)
+        return self._session.assume_role_with_web_identity(role_arn, token, _SESSION_NAME)
 
     def token(self, principal: Principal, watch: Watch) -> tuple[str, float]:
         """Return an MSK IAM token of the principal's role, and when it expires in seconds since the epoch."""

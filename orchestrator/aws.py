@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -92,11 +92,23 @@ class AwsSession:
         Raises:
             botocore.exceptions.ClientError: the role's trust policy or the caller's policy refuses.
         """
-        answer = self.client("sts").assume_role(RoleArn=role_arn, RoleSessionName=session_name)["Credentials"]
-        return AwsSession(
-            self.cloud,
-            Credentials(answer["AccessKeyId"], answer["SecretAccessKey"], answer["SessionToken"], answer["Expiration"]),
+        answer = self.client("sts").assume_role(RoleArn=role_arn, RoleSessionName=session_name)
+        return self._of(answer["Credentials"])
+
+    def assume_role_with_web_identity(self, role_arn: str, token: str, session_name: str = "ephk") -> AwsSession:
+        """Return a session of a role for whom an identity provider vouches (an hour).
+
+        Raises:
+            botocore.exceptions.ClientError: the token is not genuine, or the role's trust policy refuses its subject.
+        """
+        answer = self.client("sts").assume_role_with_web_identity(
+            RoleArn=role_arn, RoleSessionName=session_name, WebIdentityToken=token
         )
+        return self._of(answer["Credentials"])
+
+    def _of(self, keys: Mapping[str, Any]) -> AwsSession:
+        own = Credentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], keys["Expiration"])
+        return AwsSession(self.cloud, own)
 
 
 def _stating(endpoint_id: str) -> Callable[..., None]:

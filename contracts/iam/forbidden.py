@@ -189,7 +189,8 @@ PROHIBITIONS = (
     Prohibition("widen-policy", "widen its own policy, its trust or its boundary", _widen),
     Prohibition("pass-role", "hand a role of the environment to a service", _pass_role, not_for=ADMINISTERING),
     Prohibition("create-user", "create users or access keys", _create_user),
-    Prohibition("leave-region", "act in another region", _leave_region),
+    # What makes and removes environments looks at its account in every region: it finds what was left anywhere.
+    Prohibition("leave-region", "act in another region", _leave_region, not_for=ADMINISTERING),
     Prohibition("assume-role", "become another role of the environment", _other_roles, not_for=ADMINISTERING),
     Prohibition("untagged", "create what does not carry the lease's tags", _untagged),
     Prohibition("connect", "connect to Kafka", _connect, purposes=STORING),

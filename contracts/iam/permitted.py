@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from contracts.iam import kafka_calls
 from contracts.iam.attempts import Attempt
-from contracts.iam.roles import STORING, WORKING
+from contracts.iam.roles import ADMINISTERING, STORING, WORKING
 from contracts.iam.scene import Check, Scene
 
 _CLIENTS = frozenset({"operator", "client"})
@@ -74,7 +74,9 @@ def _use_bucket(scene: Scene) -> list[Check]:
 
 #: In the order of the report.
 PERMISSIONS = (
-    Permission("describe-cluster", "describe the cluster and find its brokers", _describe_cluster, _CLIENTS),
+    Permission(
+        "describe-cluster", "describe the cluster and find its brokers", _describe_cluster, _CLIENTS | ADMINISTERING
+    ),
     Permission("connect", "connect to Kafka and see the topics that it was granted", _connect, _CLIENTS | WORKING),
     Permission("administer", "create topics and list ACLs", _administer, frozenset({"operator"})),
     Permission("use-bucket", "list, write and read the environment's bucket", _use_bucket, STORING),

@@ -17,8 +17,14 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from contracts.access import Access
+from contracts.model import Result
+from contracts.runner import run
+from orchestrator.aws import AwsSession, Credentials
+from orchestrator.environment import Environment
 from orchestrator.s3_ledger import S3Ledger
 from tests.embedded.conftest import Orders, World, new_world
+from tests.identity_provider import IdentityProvider
 from tests.ledger_suite import LedgerSuite, OpenLedger
 
 ISSUER, SUBJECT = "https://ci.example.org", "repo:acme/orders:pull_request"
@@ -110,26 +116,79 @@ def versions(s3: Any, bucket: str) -> list[dict[str, Any]]:
     return [item for page in pages for item in [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]]
 
 
-def token(**claims: str) -> str:
-    parts = ({"alg": "RS256"}, {"iss": ISSUER, "aud": "sts.amazonaws.com", "exp": int(time.time()) + 600, **claims})
-    return ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts) + ".x"
-
-
 def test_a_second_bootstrap_changes_nothing(account: Account) -> None:
     assert account.again
     assert {item["operation"] for item in account.again} == {"same"}
 
 
-def test_the_cis_role_lets_in_the_named_jobs_alone(account: Account) -> None:
-    def assume(**claims: str) -> None:
-        account.client("sts").assume_role_with_web_identity(
-            RoleArn=account.record["ci_role_arn"], RoleSessionName="ci", WebIdentityToken=token(**claims)
-        )
+@pytest.fixture(scope="module")
+def ci(orders: Orders) -> Iterator[IdentityProvider]:
+    """Let the CI have keys, and the cloud know them."""
+    provider = IdentityProvider(ISSUER)
+    file = provider.publish(orders.world.state / "cloud")
+    yield provider
+    file.unlink()
 
-    assume(sub=SUBJECT)
-    for wrong in ({"sub": "repo:acme/payments:pull_request"}, {"sub": SUBJECT, "aud": "somebody-else"}):
-        with pytest.raises(ClientError, match="AccessDenied"):
-            assume(**wrong)
+
+def assumed(account: Account, token: str) -> dict[str, Any]:
+    return dict(
+        account.client("sts").assume_role_with_web_identity(
+            RoleArn=account.record["ci_role_arn"], RoleSessionName="ephk-verify", WebIdentityToken=token
+        )["Credentials"]
+    )
+
+
+def test_the_cis_role_lets_in_the_named_jobs_alone(account: Account, ci: IdentityProvider) -> None:
+    assert assumed(account, ci.token(sub=SUBJECT))
+    stranger = IdentityProvider(ISSUER)
+    for token, code in (
+        (ci.token(sub="repo:acme/payments:pull_request"), "AccessDenied"),
+        (ci.token(sub=SUBJECT, aud="somebody-else"), "InvalidIdentityToken"),
+        (ci.token(sub=SUBJECT, exp=1), "ExpiredTokenException"),
+        (stranger.token(sub=SUBJECT), "InvalidIdentityToken"),
+    ):
+        with pytest.raises(ClientError) as refused:
+            assumed(account, token)
+        assert refused.value.response["Error"]["Code"] == code
+
+
+def test_the_cis_role_does_its_work_and_no_more(
+    orders: Orders, account: Account, ci: IdentityProvider, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Try it live with credentials for a signed token, on the orders environment, which another made."""
+    role = str(account.record["ci_role_arn"])
+    (tmp_path / "token").write_text(ci.token(sub=SUBJECT))
+    monkeypatch.setenv("AWS_ROLE_ARN", role)
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "token"))
+    environment = Environment.model_validate(orders.environment)
+    environment = environment.model_copy(update={"roles": {"ci": role}, "principals": ()})
+    wanted = ["iam.ci.allow.*", "iam.ci.deny.*", "iam.trust.least", "iam.lint.*"]
+
+    def probe() -> dict[str, Result]:
+        session = AwsSession(
+            environment.cloud, Credentials(account.keys["AWS_ACCESS_KEY_ID"], account.keys["AWS_SECRET_ACCESS_KEY"])
+        )
+        with Access(environment, session) as access:
+            return {result.id: result for result in run(environment, access, select=wanted, deadline_s=60)}
+
+    found = probe()
+    assert {name: r.reason for name, r in found.items() if r.status != "verified"} == {}
+    assert {"iam.ci.allow.describe-cluster", "iam.ci.deny.widen-policy", "iam.ci.deny.create-user"} < found.keys()
+    monkeypatch.delenv("AWS_WEB_IDENTITY_TOKEN_FILE")
+    without = probe()
+    assert {r.status for name, r in without.items() if name.startswith("iam.ci.")} == {"not_covered"}
+    assert "AWS_WEB_IDENTITY_TOKEN_FILE" in without["iam.ci.deny.create-user"].reason
+    assert without["iam.trust.least"].status == "verified"
+    iam, name = account.client("iam"), role.rpartition("/")[2]
+    trust = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
+    wide = json.loads(json.dumps(trust).replace(SUBJECT, "repo:acme/*:*"))
+    iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(wide))
+    try:
+        result = probe()["iam.trust.least"]
+    finally:
+        iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(trust))
+    assert (result.status, "repo:acme/*:*" in result.reason) == ("failed", True)
+    assert result.evidence["addresses"] == [role]
 
 
 def test_an_environment_outlives_the_machine_that_made_it(account: Account) -> None:

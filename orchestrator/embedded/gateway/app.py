@@ -67,7 +67,7 @@ class Gateway:
         )
         self._moto = MotoService()
         own: dict[str, ServiceBackend] = {
-            "sts": StsBackend(store, identities, self._gate),
+            "sts": StsBackend(store, identities, self._gate, context.directory),
             "iam": PolicySimulatorBackend(identities, context.account_id),
             "accessanalyzer": AccessAnalyzerBackend(context.account_id),
             "resourcegroupstaggingapi": TaggingBackend(context.moto, lambda: self.backends.existing()),

@@ -129,6 +129,12 @@ class Identities:
         ]
         return inline + attached
 
+    def provider_audiences(self, arn: str) -> tuple[str, ...] | None:
+        """Return the client ids that an OpenID Connect provider takes, or None when there is no such provider."""
+        with moto_lock:
+            found = self._iam().open_id_providers.get(arn)
+            return None if found is None else tuple(found.client_id_list or ())
+
     def managed_policy(self, arn: str) -> str | None:
         """Return the default version of a managed policy, or None when there is none."""
         with moto_lock:

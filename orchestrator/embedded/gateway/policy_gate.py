@@ -237,13 +237,9 @@ class PolicyGate:
         return decision.allowed
 
     def may_federate(
-        self, provider_arn: str, role_arn: str, trust_policy: str, context: Mapping[str, str], caller: Caller
+        self, provider_arn: str, role_arn: str, trust_policy: str, context: Mapping[str, Any], caller: Caller
     ) -> bool:
-        """Decide by a role's trust policy about somebody whom an identity provider vouches for."""
-        with moto_lock:
-            known = provider_arn in self._moto.backend("iam", "aws").open_id_providers
-        if not known:
-            return False
+        """Decide by a role's trust policy about somebody whom a provider of the account vouches for."""
         decision = iam_engine.decide_federated(
             provider_arn,
             "sts:AssumeRoleWithWebIdentity",

@@ -328,36 +328,3 @@ def test_the_resource_policy_of_a_secret(desk: Desk, unique: Callable[[str], str
     put = {"SecretId": made["ARN"], "ResourcePolicy": policy}
     assert desk.target("secretsmanager", "secretsmanager.PutResourcePolicy", put).status == 200
     assert desk.target("secretsmanager", "secretsmanager.GetSecretValue", read, role).status == 200
-
-
-def test_a_provider_must_be_known_and_trusted(desk: Desk, unique: Callable[[str], str]) -> None:
-    import base64
-
-    claims = {"iss": "https://issuer.example", "aud": "sts.amazonaws.com", "sub": "repo:orders:main"}
-    token = "x." + base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=") + ".y"
-    provider = f"arn:aws:iam::{ACCOUNT}:oidc-provider/issuer.example"
-    trust = allow(
-        "sts:AssumeRoleWithWebIdentity",
-        None,
-        Principal={"Federated": provider},
-        Condition={"StringLike": {"issuer.example:sub": "repo:orders:*"}},
-    )
-    arn = desk.role(unique("pipeline"), allow("kafka:*"), trust=trust)
-
-    def assume(web_token: str) -> int:
-        kind = {"Content-Type": "application/x-www-form-urlencoded"}
-        body = f"Action=AssumeRoleWithWebIdentity&RoleArn={arn}&RoleSessionName=me&WebIdentityToken={web_token}"
-        return desk.send("sts", "POST", body=body.encode(), headers=kind, sign=False).status
-
-    assert assume(token) == 403
-    desk.form(
-        "iam",
-        Action="CreateOpenIDConnectProvider",
-        Url="https://issuer.example",
-        **{"ThumbprintList.member.1": "a" * 40},
-    )
-    assert assume(token) == 200
-    claims["sub"] = "repo:other:main"
-    other = "x." + base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=") + ".y"
-    assert assume(other) == 403
-    assert assume("not-a-token") == 400

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,7 +38,7 @@ class Roles:
         self.moto = MotoState(ACCOUNT, REGION)
         identities = Identities(self.moto)
         self.store = CredentialStore(self.moto)
-        self.sts = StsBackend(self.store, identities, PolicyGate(identities, self.moto))
+        self.sts = StsBackend(self.store, identities, PolicyGate(identities, self.moto), Path())
 
     def role(self, policy: str) -> str:
         made = self.moto.backend("iam", "aws").create_role(
