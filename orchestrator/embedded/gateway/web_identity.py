@@ -124,7 +124,7 @@ def _decoded(text: str) -> bytes:
 def _keys(directory: Path, issuer: str) -> list[Mapping[str, Any]]:
     path = keys_file(directory, issuer)
     try:
-        listed = json.loads(path.read_bytes())["keys"] if _SAFE_NAME.fullmatch(path.name) else None
+        listed: Any = json.loads(path.read_bytes())["keys"] if _SAFE_NAME.fullmatch(path.name) else None
         return [key for key in listed if isinstance(key, Mapping)]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _invalid(
