@@ -80,6 +80,7 @@ class Gateway:
             region=context.region,
             account_id=context.account_id,
             enforced=context.scenario.enforces_iam,
+            tags=self._gate.tag_keys,
         )
         self._ports: frozenset[int] = frozenset()
         self._lock = threading.Lock()

@@ -66,6 +66,7 @@ class Authority:
         region: the region that tokens must be signed for.
         account_id: the embedded account.
         enforced: whether policies count now; when they do not, every role and user may do everything.
+        tags: returns the condition keys about the tags of a caller and of a cluster.
     """
 
     def __init__(
@@ -77,8 +78,9 @@ class Authority:
         region: str,
         account_id: str,
         enforced: Callable[[], bool] = lambda: True,
+        tags: Callable[[Caller, str], dict[str, str]] = lambda _caller, _cluster: {},
     ) -> None:
-        self._enforced = enforced
+        self._enforced, self._tags_of = enforced, tags
         self._store, self._identities = store, identities
         self._token, self._region, self._account = token, region, account_id
 
@@ -113,7 +115,7 @@ class Authority:
                 caller, expires_at = self.verify(str(document["token"]), now)
         except SignatureError as error:
             return _answer(403, {"reason": error.message})
-        if self._caller(caller.arn) is None or not self._allowed(caller, "Connect", cluster_arn):
+        if caller.kind not in {"role", "user"} or not self._allowed(caller, "Connect", cluster_arn):
             action = "kafka-cluster:Connect"
             reason = f"User: {caller.arn} is not authorized to perform: {action} on resource: {cluster_arn}"
             return _answer(403, {"reason": reason})
@@ -161,14 +163,10 @@ class Authority:
         """Decide each Kafka operation; one answer for each, in order."""
         if len(requests) > _MAX_REQUESTS:
             raise ValueError("too many requests at once")
-        caller = self._caller(principal_arn)
-        if caller is None or not self._allowed(caller, "Connect", cluster_arn):
+        callers = self._store.callers_of(principal_arn)
+        if not callers or not all(self._allowed(caller, "Connect", cluster_arn) for caller in callers):
             return [False] * len(requests)
-        return [self._one(caller, cluster_arn, request) for request in requests]
-
-    def _caller(self, arn: str) -> Caller | None:
-        """Find the identity of an ARN: a role session or a user; never the administrator."""
-        return self._store.caller_of(arn)
+        return [all(self._one(caller, cluster_arn, request) for caller in callers) for request in requests]
 
     def _one(self, caller: Caller, cluster_arn: str, request: Any) -> bool:
         kind, operation = str(request["resource_type"]).upper(), str(request["operation"]).upper()
@@ -182,6 +180,11 @@ class Authority:
             self._allowed(caller, action, cluster_arn if action in _ON_CLUSTER else resource) for action in actions
         )
 
+    def _tags(self, caller: Caller, resource: str) -> dict[str, str]:
+        """Return the tags' condition keys; what is in a cluster carries the cluster's ("IAM access control")."""
+        *prefix, path = resource.split(":", 5)  # the name of a group may hold colons and slashes
+        return self._tags_of(caller, ":".join((*prefix, f"cluster/{'/'.join(path.split('/')[1:3])}")))
+
     def _allowed(self, caller: Caller, action: str, resource: str) -> bool:
         if not self._enforced():
             return True
@@ -189,7 +192,7 @@ class Authority:
             caller,
             f"kafka-cluster:{action}",
             resource,
-            request_context(caller, self._region, self._account),
+            request_context(caller, self._region, self._account) | self._tags(caller, resource),
             self._identities.permissions(caller),
             account=self._account,
         )

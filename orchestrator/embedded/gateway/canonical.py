@@ -32,6 +32,7 @@ def canonical(request: HttpRequest, target: Target) -> HttpRequest:
     """
     if not target.service or target.operation is None:
         return request
+    request = _without(request, *(name for name in request.headers if _is_ambiguous(name)))
     match target.protocol:
         case "query" | "ec2":
             known = _member_names(target.service, target.operation)
@@ -51,6 +52,14 @@ def canonical(request: HttpRequest, target: Target) -> HttpRequest:
             return _written(request, "application/json", _query(request, target) or _NOTHING)
         case "rest-xml" | "s3":
             return replace(request, raw_query=_query(request, target))
+
+
+def _is_ambiguous(name: str) -> bool:
+    """Tell whether WSGI would take a header for another one, whose hyphens it writes as underscores.
+
+    An object's own metadata may have such names (see `MotoService`); nothing is decided by it.
+    """
+    return "_" in name and not name.startswith("x-amz-meta-")
 
 
 def _written(request: HttpRequest, content_type: str, raw_query: str, body: str | None = None) -> HttpRequest:

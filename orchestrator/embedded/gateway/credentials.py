@@ -90,21 +90,29 @@ class CredentialStore:
                         return Credential(access_key_id, key.secret_access_key, caller)
         return None
 
-    def caller_of(self, arn: str) -> Caller | None:
-        """Return the identity of a user's or a session's ARN; None for the administrator and for what has ended.
+    def callers_of(self, arn: str) -> tuple[Caller, ...]:
+        """Return the identities of a user's or a session's ARN; none for the administrator and for what has ended.
 
-        Sessions of one role with the same name share an ARN; the one that was opened last is returned.
+        Sessions of one role with the same name share an ARN, and each may be limited by a session policy of its own:
+        whoever knows a caller by the ARN alone must hold it to all of them.
         """
         now = datetime.now(UTC)
         with self._lock:
-            for session in reversed(self._sessions.values()):
-                if session.caller.arn == arn and session.caller.kind == "role":
-                    return session.caller if session.expires_at and session.expires_at > now else None
+            live = [
+                session.caller
+                for session in self._sessions.values()
+                if session.caller.arn == arn
+                and session.caller.kind == "role"
+                and session.expires_at is not None
+                and session.expires_at > now
+            ]
+        if live:
+            return tuple({caller.session_policies: caller for caller in live}.values())
         with moto_lock:
             for user in self._moto.backend("iam", "aws").users.values():
                 if user.arn == arn:
-                    return Caller("user", user.arn, self._moto.account_id, user_id=user.id)
-        return None
+                    return (Caller("user", user.arn, self._moto.account_id, user_id=user.id),)
+        return ()
 
     def authenticated(self, access_key_id: str, session_token: str | None, now: datetime) -> Credential:
         """Return the credential of a key with its session token checked.

@@ -22,6 +22,8 @@ from orchestrator.embedded.gateway.sigv4 import Presented, SignatureError
 _STREAMING = "STREAMING-"
 _SIGNED = frozenset({"STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"})
 _UNSIGNED_TRAILER = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
+#: A trailer is no part of what was authorized, so it may say nothing but what the payload's checksum is.
+_TRAILERS = ("x-amz-checksum-", "x-amz-trailer-signature")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 
@@ -168,6 +170,12 @@ class _Chunks:
             line = self._line()
             if line:
                 name, _, value = line.decode("latin-1").partition(":")
+                if not name.strip().lower().startswith(_TRAILERS):
+                    raise AwsError(
+                        "MalformedTrailerError",
+                        "The request contained trailing data that was not well-formed or did not conform to our "
+                        "published schema.",
+                    )
                 trailers[name.strip().lower()] = value.strip()
         signature = trailers.pop("x-amz-trailer-signature", None)
         if self._signer is not None and trailers:

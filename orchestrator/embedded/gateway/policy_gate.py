@@ -118,6 +118,10 @@ class PolicyGate:
                 return None if key is None else str(key.policy)
         return None
 
+    def tag_keys(self, caller: Caller, cluster_arn: str) -> dict[str, str]:
+        """Return the condition keys about tags for a request at a cluster's brokers."""
+        return self._tags.of_principal(caller) | self._tags.of_resource("kafka", cluster_arn)
+
     # Amazon S3
 
     def _bucket(self, name: str) -> _Bucket | None:

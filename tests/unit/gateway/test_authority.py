@@ -11,7 +11,7 @@ from aws_msk_iam_sasl_signer import MSKAuthTokenProvider
 from botocore.credentials import CredentialProvider, Credentials
 
 from orchestrator.embedded.gateway.http import HttpRequest, HttpResponse
-from tests.unit.gateway.conftest import ACCOUNT, Desk
+from tests.unit.gateway.conftest import ACCOUNT, Desk, allow
 
 CLUSTER = f"arn:aws:kafka:us-east-1:{ACCOUNT}:cluster/orders/5f1e-2"
 PREFIX = f"arn:aws:kafka:us-east-1:{ACCOUNT}"
@@ -211,3 +211,52 @@ def test_documented_actions_are_allowed_by_allow_all(desk: Desk, unique: Callabl
     arn, _ = session_of(desk, unique("operator"), (["kafka-cluster:*"], [f"{PREFIX}:*/orders/5f1e-2*"]))
     for kind, operation in _ACTIONS:
         assert may(desk, arn, (operation, kind, "thing")) == [True], (kind, operation)
+
+
+def test_another_session_of_the_same_name_lends_nothing(desk: Desk, unique: Callable[[str], str]) -> None:
+    """Brokers know a session by its ARN, which names of the same role share: the narrowest that lives counts."""
+    arn, _ = session_of(desk, name := unique("shared"), (["kafka-cluster:*"], ["*"]))
+    asked = (("READ", "TOPIC", "orders"), ("WRITE", "TOPIC", "orders"))
+    assert may(desk, arn, *asked) == [True, True]
+    role = f"arn:aws:iam::{ACCOUNT}:role/{name}"
+    narrow = allow(["kafka-cluster:Connect", "kafka-cluster:ReadData"])
+    desk.assume(role, Policy=json.dumps(narrow))
+    assert may(desk, arn, *asked) == [True, False]
+    desk.assume(role)
+    assert may(desk, arn, *asked) == [True, False]
+
+
+def test_a_deny_by_tag_holds_at_the_brokers(desk: Desk, unique: Callable[[str], str]) -> None:
+    name = unique("tagged")
+    arn, _ = session_of(desk, name, (["kafka-cluster:*"], ["*"]))
+    deny = allow("kafka-cluster:ReadData", Condition={"StringEquals": {"aws:PrincipalTag/team": "blue"}})
+    deny["Statement"][0]["Effect"] = "Deny"
+    desk.form("iam", Action="PutRolePolicy", RoleName=name, PolicyName="q", PolicyDocument=json.dumps(deny))
+    assert may(desk, arn, ("READ", "TOPIC", "orders")) == [True]
+    desk.form("iam", Action="TagRole", RoleName=name, **{"Tags.member.1.Key": "team", "Tags.member.1.Value": "blue"})
+    assert may(desk, arn, ("READ", "TOPIC", "orders")) == [False]
+
+
+def test_a_deny_by_the_clusters_tag_holds_at_the_brokers(desk: Desk, unique: Callable[[str], str]) -> None:
+    arn, _ = session_of(desk, name := unique("client"), (["kafka-cluster:*"], ["*"]))
+    tagged = {"StringEquals": {"aws:ResourceTag/stage": "production"}}
+    deny = allow(["kafka-cluster:ReadData", "kafka-cluster:AlterGroup"], Condition=tagged)
+    deny["Statement"][0]["Effect"] = "Deny"
+    desk.form("iam", Action="PutRolePolicy", RoleName=name, PolicyName="q", PolicyDocument=json.dumps(deny))
+    assert may(desk, arn, ("READ", "TOPIC", "orders")) == [True]
+    desk.send("kafka", "GET", "/v1/clusters")  # the service is there from its first use on
+    desk.kafka.tagged.append({"arn": CLUSTER, "tags": {"stage": "production"}})
+    try:
+        for name in ("orders", "a:b", "a:cluster/c/d/e", "a/b/c/d"):
+            assert may(desk, arn, ("READ", "TOPIC", "orders"), ("READ", "GROUP", name)) == [False, False]
+    finally:
+        desk.kafka.tagged.clear()
+
+
+@pytest.mark.parametrize("name", ["*", "billing*", "?illing", "${aws:username}", "x*billing"])
+def test_a_name_is_no_pattern(desk: Desk, unique: Callable[[str], str], name: str) -> None:
+    group = f"{PREFIX}:group/orders/5f1e-2/billing"
+    arn, _ = session_of(
+        desk, unique("client"), (["kafka-cluster:Connect", "kafka-cluster:AlterGroup"], [CLUSTER, group])
+    )
+    assert may(desk, arn, ("READ", "GROUP", name), ("READ", "GROUP", "billing")) == [False, True]

@@ -200,3 +200,35 @@ def test_a_second_subresource_does_not_change_what_is_read(desk: Desk, unique: U
     for query in ("versioning&acl", "acl&versioning", "versioning&location&policy"):
         answer = desk.send("s3", "GET", f"/{bucket}?{query}", credentials=caller)
         assert b"VersioningConfiguration" in answer.body or answer.status == 403, (query, answer.body)
+
+
+def test_a_header_with_underscores_is_no_header_of_ours(desk: Desk, unique: Unique) -> None:
+    """WSGI cannot tell `x_amz_target` from `x-amz-target`: moto would see what nobody has decided about."""
+    source, bucket = desk.bucket(), desk.bucket()
+    writer = as_role(desk, unique, allow(["s3:PutObject", "s3:GetObject"], f"arn:aws:s3:::{bucket}/*"))
+    for name in ("x_amz_copy_source", "x_amz-copy-source"):
+        path = f"/{bucket}/taken"
+        desk.send("s3", "PUT", path, headers={name: f"/{source}/key"}, credentials=writer)
+        assert b"value" not in desk.send("s3", "GET", path, credentials=writer).body
+    arn = key(desk)
+    reader = as_role(desk, unique, allow("kms:DescribeKey"))
+    headers = {**JSON, "X-Amz-Target": "TrentService.DescribeKey", "x_amz_target": "TrentService.ScheduleKeyDeletion"}
+    body = {"KeyId": arn, "PendingWindowInDays": 7}
+    assert desk.send("kms", "POST", body=body, headers=headers, credentials=reader).status == 200
+    assert state_of(desk, arn) == "Enabled"
+
+
+@pytest.mark.parametrize("trailer", ["x-amz-copy-source", "x-amz-acl", "x-amz-tagging"])
+def test_a_trailer_says_nothing_but_the_checksum(desk: Desk, unique: Unique, trailer: str) -> None:
+    source, bucket = desk.bucket(), desk.bucket()
+    writer = as_role(desk, unique, allow(["s3:PutObject", "s3:GetObject"], f"arn:aws:s3:::{bucket}/*"))
+    headers = {
+        "x-amz-content-sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+        "x-amz-decoded-content-length": "4",
+        "x-amz-trailer": trailer,
+        "content-encoding": "aws-chunked",
+    }
+    body = f"4\r\nmine\r\n0\r\n{trailer}:/{source}/key\r\n\r\n".encode()
+    answer = desk.send("s3", "PUT", f"/{bucket}/taken", body=body, headers=headers, credentials=writer)
+    assert b"value" not in desk.send("s3", "GET", f"/{bucket}/taken", credentials=writer).body
+    assert (answer.status, b"MalformedTrailerError" in answer.body) == (400, True), answer.body
