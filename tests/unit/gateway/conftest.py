@@ -75,10 +75,13 @@ class Desk:
         credentials: Credentials | None = None,
         secure: bool = True,
         sign: bool = True,
+        trailer: bool = False,
     ) -> HttpResponse:
         url = f"{'https' if secure else 'http'}://127.0.0.1:{PORT}{path}"
         data = json.dumps(body).encode() if isinstance(body, dict) else body
         request = AWSRequest(method=method, url=url, data=data, headers=headers or {})
+        if trailer:
+            request.context["checksum"] = {"request_algorithm": {"in": "trailer"}}
         if sign:
             signer = S3SigV4Auth if service == "s3" else SigV4Auth
             signer(credentials or self.administrator, service, "us-east-1").add_auth(request)

@@ -223,12 +223,11 @@ def test_a_trailer_says_nothing_but_the_checksum(desk: Desk, unique: Unique, tra
     source, bucket = desk.bucket(), desk.bucket()
     writer = as_role(desk, unique, allow(["s3:PutObject", "s3:GetObject"], f"arn:aws:s3:::{bucket}/*"))
     headers = {
-        "x-amz-content-sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
         "x-amz-decoded-content-length": "4",
         "x-amz-trailer": trailer,
         "content-encoding": "aws-chunked",
     }
     body = f"4\r\nmine\r\n0\r\n{trailer}:/{source}/key\r\n\r\n".encode()
-    answer = desk.send("s3", "PUT", f"/{bucket}/taken", body=body, headers=headers, credentials=writer)
+    answer = desk.send("s3", "PUT", f"/{bucket}/taken", body=body, headers=headers, credentials=writer, trailer=True)
     assert b"value" not in desk.send("s3", "GET", f"/{bucket}/taken", credentials=writer).body
     assert (answer.status, b"MalformedTrailerError" in answer.body) == (400, True), answer.body
