@@ -21,6 +21,7 @@ from orchestrator.embedded.gateway.models import Target, rpc_fields, service_mod
 _OF_THE_PROTOCOL = frozenset({"Action", "Version"})
 #: A parameter that no operation has: with it moto neither reads a body as a form nor headers as parameters.
 _NOTHING = "_="
+_HOST = "127.0.0.1"
 
 
 def canonical(request: HttpRequest, target: Target) -> HttpRequest:
@@ -51,7 +52,9 @@ def canonical(request: HttpRequest, target: Target) -> HttpRequest:
         case "rest-json":
             return _written(request, "application/json", _query(request, target) or _NOTHING)
         case "rest-xml" | "s3":
-            return replace(request, raw_query=_query(request, target))
+            # The path names the bucket by now; moto would take another one from the host's name.
+            headers = {**request.headers, "host": _HOST}
+            return replace(request, raw_query=_query(request, target), headers=headers)
 
 
 def _is_ambiguous(name: str) -> bool:

@@ -76,6 +76,7 @@ class Desk:
         secure: bool = True,
         sign: bool = True,
         trailer: bool = False,
+        sent_path: str = "",
     ) -> HttpResponse:
         url = f"{'https' if secure else 'http'}://127.0.0.1:{PORT}{path}"
         data = json.dumps(body).encode() if isinstance(body, dict) else body
@@ -87,7 +88,7 @@ class Desk:
             signer(credentials or self.administrator, service, "us-east-1").add_auth(request)
         sent = lower_headers((n, str(v)) for n, v in request.headers.items())
         sent.setdefault("host", f"127.0.0.1:{PORT}")
-        raw_path, _, query = path.partition("?")
+        raw_path, _, query = (sent_path or path).partition("?")
         return self.gateway(HttpRequest(method, raw_path, query, sent, data, secure))
 
     def form(self, service: str, credentials: Credentials | None = None, **fields: str) -> HttpResponse:

@@ -231,3 +231,26 @@ def test_a_trailer_says_nothing_but_the_checksum(desk: Desk, unique: Unique, tra
     answer = desk.send("s3", "PUT", f"/{bucket}/taken", body=body, headers=headers, credentials=writer, trailer=True)
     assert b"value" not in desk.send("s3", "GET", f"/{bucket}/taken", credentials=writer).body
     assert (answer.status, b"MalformedTrailerError" in answer.body) == (400, True), answer.body
+
+
+def test_an_encoded_slash_does_not_hide_an_object_in_a_buckets_name(desk: Desk, unique: Unique) -> None:
+    bucket = desk.bucket()
+    lister = as_role(desk, unique, allow(["s3:ListBucket", "s3:DeleteBucket", "s3:CreateBucket"]))
+    path = f"/{bucket}/key"  # what is signed is the decoded path
+    for slash in ("%2F", "%2f"):
+        sent = f"/{bucket}{slash}key"
+        assert b"value" not in desk.send("s3", "GET", path, sent_path=sent, credentials=lister).body, slash
+        desk.send("s3", "PUT", path, sent_path=sent, body=b"changed", credentials=lister)
+        desk.send("s3", "DELETE", path, sent_path=sent, credentials=lister)
+    assert desk.send("s3", "GET", f"/{bucket}/key").body == b"value"
+
+
+def test_a_host_and_a_path_that_name_different_buckets(desk: Desk, unique: Unique) -> None:
+    own, other = desk.bucket(), desk.bucket()
+    reader = as_role(desk, unique, allow("s3:GetObject", f"arn:aws:s3:::{own}/*"))
+    for host, path in ((own, f"/{other}/key"), (other, f"/{own}/key"), (other, "/key"), (f"{other}.{own}", "/key")):
+        answer = desk.send("s3", "GET", path, headers={"Host": f"{host}.localhost:4566"}, credentials=reader)
+        assert answer.status in (400, 403, 404), (host, path, answer.body)
+        assert b"value" not in answer.body
+    answer = desk.send("s3", "GET", "/key", headers={"Host": f"{own}.localhost:4566"}, credentials=reader)
+    assert (answer.status, answer.body) == (200, b"value")
