@@ -81,6 +81,7 @@ class Gateway:
             account_id=context.account_id,
             enforced=context.scenario.enforces_iam,
             tags=self._gate.tag_keys,
+            cluster_policy=self._gate.cluster_policy,
         )
         self._ports: frozenset[int] = frozenset()
         self._lock = threading.Lock()

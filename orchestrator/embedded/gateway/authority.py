@@ -67,6 +67,7 @@ class Authority:
         account_id: the embedded account.
         enforced: whether policies count now; when they do not, every role and user may do everything.
         tags: returns the condition keys about the tags of a caller and of a cluster.
+        cluster_policy: returns the policy that a cluster carries itself, None when it has none.
     """
 
     def __init__(
@@ -79,8 +80,9 @@ class Authority:
         account_id: str,
         enforced: Callable[[], bool] = lambda: True,
         tags: Callable[[Caller, str], dict[str, str]] = lambda _caller, _cluster: {},
+        cluster_policy: Callable[[str], str | None] = lambda _cluster: None,
     ) -> None:
-        self._enforced, self._tags_of = enforced, tags
+        self._enforced, self._tags_of, self._policy_of = enforced, tags, cluster_policy
         self._store, self._identities = store, identities
         self._token, self._region, self._account = token, region, account_id
 
@@ -180,23 +182,27 @@ class Authority:
             self._allowed(caller, action, cluster_arn if action in _ON_CLUSTER else resource) for action in actions
         )
 
-    def _tags(self, caller: Caller, resource: str) -> dict[str, str]:
-        """Return the tags' condition keys; what is in a cluster carries the cluster's ("IAM access control")."""
-        *prefix, path = resource.split(":", 5)  # the name of a group may hold colons and slashes
-        return self._tags_of(caller, ":".join((*prefix, f"cluster/{'/'.join(path.split('/')[1:3])}")))
-
     def _allowed(self, caller: Caller, action: str, resource: str) -> bool:
         if not self._enforced():
             return True
+        # What is in a cluster carries the cluster's tags and policy ("IAM access control", Amazon MSK Developer Guide).
+        cluster = _cluster_of(resource)
         verdict = iam_engine.decide(
             caller,
             f"kafka-cluster:{action}",
             resource,
-            request_context(caller, self._region, self._account) | self._tags(caller, resource),
+            request_context(caller, self._region, self._account) | self._tags_of(caller, cluster),
             self._identities.permissions(caller),
+            resource_policy=self._policy_of(cluster),
             account=self._account,
         )
         return verdict.allowed
+
+
+def _cluster_of(arn: str) -> str:
+    """Return the ARN of the cluster of a topic, group or transactional id, whose names may hold colons and slashes."""
+    *prefix, path = arn.split(":", 5)
+    return ":".join((*prefix, f"cluster/{'/'.join(path.split('/')[1:3])}"))
 
 
 def _decode(token: str) -> str:

@@ -26,6 +26,12 @@ _PASSES: dict[tuple[str, str], tuple[str, str]] = {
     ("scheduler", "UpdateSchedule"): ("Target.RoleArn", "scheduler.amazonaws.com"),
     ("stepfunctions", "CreateStateMachine"): ("roleArn", "states.amazonaws.com"),
 }
+#: The tagging API tags what the caller may tag by the resource's own service ("TagResources", API Reference).
+_TAGS = {
+    "acm-pca": ("acm-pca:TagCertificateAuthority", "acm-pca:UntagCertificateAuthority"),
+    "ec2": ("ec2:CreateTags", "ec2:DeleteTags"),
+    "s3": ("s3:PutBucketTagging", "s3:PutBucketTagging"),
+}
 _PROFILES = ("IamInstanceProfile.Name", "IamInstanceProfile.Arn")
 
 
@@ -72,6 +78,13 @@ def dependent(service: str, operation: str, fields: Mapping[str, Any], moto: Mot
         # By filters it may read any secret.
         for arn in [secret.arn for secret in found if secret] if names else ["*"]:
             yield Needed("secretsmanager:GetSecretValue", arn)
+
+    if service == "resourcegroupstaggingapi" and operation in {"TagResources", "UntagResources"}:
+        listed = fields.get("ResourceARNList")
+        for arn in listed if isinstance(listed, list) else ():
+            owner = str(arn).split(":")[2] if str(arn).count(":") >= 5 else "tag"
+            both = _TAGS.get(owner, (f"{owner}:TagResource", f"{owner}:UntagResource"))
+            yield Needed(both[operation == "UntagResources"], str(arn))
 
 
 def _at(fields: Mapping[str, Any], member: str) -> str:

@@ -57,7 +57,7 @@ class PolicyGate:
         *,
         enforced: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._identities, self._moto, self._enforced = identities, moto, enforced
+        self._identities, self._moto, self._enforced, self._backends = identities, moto, enforced, backends
         self._tags = ResourceTags(moto, backends)
 
     def check(self, request: HttpRequest, target: Target, caller: Caller, region: str) -> None:
@@ -88,7 +88,8 @@ class PolicyGate:
             self._decide(one, target, caller, context)
 
     def _decide(self, needed: Needed, target: Target, caller: Caller, context: Mapping[str, Any]) -> None:
-        service = needed.action.partition(":")[0] if needed.action == "iam:PassRole" else target.service
+        own = actions.action_of(target) == needed.action
+        service = target.service if own else needed.action.partition(":")[0]
         keys = {**context, **needed.context, **self._tags.of_resource(service, needed.resource)}
         if service == "iam":
             keys |= self._tags.boundary_of_role(target.operation or "", needed.resource)
@@ -116,6 +117,14 @@ class PolicyGate:
             with moto_lock:
                 key = self._moto.backend("kms").keys.get(resource.rsplit("/", 1)[1])
                 return None if key is None else str(key.policy)
+        return self.cluster_policy(resource) if service == "kafka" else None
+
+    def cluster_policy(self, cluster_arn: str) -> str | None:
+        """Return the policy that a cluster carries itself, for its control plane and its brokers alike."""
+        for backend in self._backends():
+            if backend.service == "kafka":
+                read: Callable[[str], str | None] | None = getattr(backend, "cluster_policy", None)
+                return read(cluster_arn) if read is not None else None
         return None
 
     def tag_keys(self, caller: Caller, cluster_arn: str) -> dict[str, str]:

@@ -33,6 +33,7 @@ class FakeKafka:
     def __init__(self) -> None:
         self.calls: list[tuple[str, dict[str, Any], Caller]] = []
         self.tagged: list[TaggedResource] = []
+        self.policies: dict[str, str] = {}
 
     def invoke(self, operation: str, params: dict[str, Any], caller: Caller) -> dict[str, Any]:
         self.calls.append((operation, params, caller))
@@ -42,6 +43,9 @@ class FakeKafka:
 
     def tagged_resources(self) -> list[TaggedResource]:
         return self.tagged
+
+    def cluster_policy(self, arn: str) -> str | None:
+        return self.policies.get(arn)
 
     def ca_pem(self, uuid: str) -> str:
         return {"known": "PEM"}[uuid]

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from aws_msk_iam_sasl_signer import MSKAuthTokenProvider
@@ -260,3 +261,38 @@ def test_a_name_is_no_pattern(desk: Desk, unique: Callable[[str], str], name: st
         desk, unique("client"), (["kafka-cluster:Connect", "kafka-cluster:AlterGroup"], [CLUSTER, group])
     )
     assert may(desk, arn, ("READ", "GROUP", name), ("READ", "GROUP", "billing")) == [False, True]
+
+
+@pytest.fixture
+def clusters(desk: Desk) -> Iterator[dict[str, str]]:
+    desk.send("kafka", "GET", "/v1/clusters")  # the service is there from its first use on
+    yield desk.kafka.policies
+    desk.kafka.policies.clear()
+
+
+def test_the_clusters_own_policy_counts(desk: Desk, unique: Callable[[str], str], clusters: dict[str, str]) -> None:
+    arn, _ = session_of(desk, name := unique("client"), (["kafka-cluster:Connect", "kafka-cluster:ReadData"], ["*"]))
+    asked = (("READ", "TOPIC", "orders"), ("WRITE", "TOPIC", "orders"))
+    role = {"AWS": f"arn:aws:iam::{ACCOUNT}:role/{name}"}
+    topic = f"{PREFIX}:topic/orders/5f1e-2/orders"
+    clusters[CLUSTER] = json.dumps(allow("kafka-cluster:WriteData", topic, Principal=role))
+    assert may(desk, arn, *asked) == [True, True]
+    deny = allow("kafka-cluster:*", f"{PREFIX}:topic/orders/5f1e-2/*", Principal="*")
+    deny["Statement"][0]["Effect"] = "Deny"
+    clusters[CLUSTER] = json.dumps(deny)
+    assert may(desk, arn, *asked) == [False, False]
+    clusters[CLUSTER] = "{}"  # nobody can evaluate it, so nobody gets in
+    assert may(desk, arn, *asked) == [False, False]
+
+
+def test_the_clusters_own_policy_counts_for_its_control_plane(
+    desk: Desk, unique: Callable[[str], str], clusters: dict[str, str]
+) -> None:
+    credentials = desk.assume(desk.role(unique("admin"), allow("kafka:*")))
+    path = f"/v1/clusters/{quote(CLUSTER, safe='')}"
+    assert desk.send("kafka", "DELETE", path, credentials=credentials).status == 501  # the fake knows it not
+    deny = allow("kafka:DeleteCluster", CLUSTER, Principal="*")
+    deny["Statement"][0]["Effect"] = "Deny"
+    clusters[CLUSTER] = json.dumps(deny)
+    refused = desk.send("kafka", "DELETE", path, credentials=credentials)
+    assert (refused.status, b"explicit deny in a resource-based policy" in refused.body) == (403, True)

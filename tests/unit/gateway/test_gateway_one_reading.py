@@ -254,3 +254,13 @@ def test_a_host_and_a_path_that_name_different_buckets(desk: Desk, unique: Uniqu
         assert b"value" not in answer.body
     answer = desk.send("s3", "GET", "/key", headers={"Host": f"{own}.localhost:4566"}, credentials=reader)
     assert (answer.status, answer.body) == (200, b"value")
+
+
+def test_the_tagging_api_tags_what_the_caller_may_tag(desk: Desk, unique: Unique) -> None:
+    own, other = secret(desk, unique("own")), secret(desk, unique("other"))
+    caller = as_role(desk, unique, allow("tag:*"), allow("secretsmanager:TagResource", own))
+    ask = "ResourceGroupsTaggingAPI_20170126.TagResources"
+    tag = {"Tags": {"ephk:lease": "mine"}}
+    assert desk.target("tagging", ask, {"ResourceARNList": [own], **tag}, caller).status == 200
+    refused = desk.target("tagging", ask, {"ResourceARNList": [own, other], **tag}, caller)
+    assert b"secretsmanager:TagResource on resource: " + other.encode() in refused.body
