@@ -21,7 +21,7 @@ _READ = (
     "iam:GetPolicy", "iam:GetPolicyVersion", "iam:GetRole", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies",
     "iam:ListInstanceProfilesForRole", "iam:ListPolicies", "iam:ListPolicyVersions", "iam:ListRolePolicies",
     "iam:ListRoleTags", "iam:ListRoles",
-    "kafka:Describe*", "kafka:Get*", "kafka:List*",
+    "kafka:Describe*", "kafka:Get*", "kafka:List*", "kafkaconnect:Describe*", "kafkaconnect:List*",
     "kms:DescribeKey", "kms:GetKeyPolicy", "kms:GetKeyRotationStatus", "kms:ListAliases", "kms:ListKeys",
     "kms:ListResourceTags",
     "logs:DescribeLogGroups", "logs:ListTagsForResource",
@@ -41,12 +41,11 @@ _DELETE_TAGGED = (
 )  # fmt: skip
 _MAKE_TAGGED = (
     "acm-pca:CreateCertificateAuthority", "acm-pca:TagCertificateAuthority",
-    "ec2:CreateRouteTable", "ec2:CreateSecurityGroup", "ec2:CreateSubnet", "ec2:CreateTags", "ec2:CreateVpc",
-    "ec2:CreateVpcEndpoint",
-    "kafka:CreateCluster", "kafka:CreateClusterV2", "kafka:TagResource",
+    "ec2:CreateRouteTable", "ec2:CreateSecurityGroup", "ec2:CreateSubnet", "ec2:CreateVpc", "ec2:CreateVpcEndpoint",
+    "kafka:CreateCluster", "kafka:CreateClusterV2",
     "kms:CreateKey", "kms:TagResource",
-    "logs:CreateLogGroup", "logs:TagResource",
-    "secretsmanager:CreateSecret", "secretsmanager:TagResource",
+    "logs:CreateLogGroup",
+    "secretsmanager:CreateSecret",
 )  # fmt: skip
 _USE_TAGGED = (
     "acm-pca:ImportCertificateAuthorityCertificate", "acm-pca:IssueCertificate",
@@ -109,6 +108,15 @@ def teardown_statements(account_id: str) -> list[Statement]:
             [f"arn:aws:kafka:*:{account_id}:configuration/{_ANY}/*"],
         ),
         allow(
+            "DeleteConnect",
+            [
+                "kafkaconnect:DeleteConnector",
+                "kafkaconnect:DeleteCustomPlugin",
+                "kafkaconnect:DeleteWorkerConfiguration",
+            ],
+            [f"arn:aws:kafkaconnect:*:{account_id}:*/{_ANY}-*/*"],
+        ),
+        allow(
             "DeleteRoles",
             ["iam:DeleteRole", "iam:DeleteRolePolicy", "iam:DetachRolePolicy"],
             [f"{iam}:role/{_ANY}-*"],
@@ -129,6 +137,24 @@ def provisioning_statements(account_id: str, boundary_arn: object) -> list[State
     under_boundary = {"StringEquals": {"iam:PermissionsBoundary": boundary_arn}}
     return [
         allow("MakeTagged", _MAKE_TAGGED, ["*"], condition=_tagged("Request")),
+        # Whoever may tag what is there makes it an environment's, and may then delete it.
+        allow(
+            "TagAtCreation",
+            ["ec2:CreateTags"],
+            ["*"],
+            condition={"Null": {f"aws:RequestTag/{tags.LEASE}": "false", "ec2:CreateAction": "false"}},
+        ),
+        allow(
+            "TagNamed",
+            ["kafka:TagResource", "kafkaconnect:TagResource", "logs:TagResource", "secretsmanager:TagResource"],
+            [
+                f"arn:aws:kafka:*:{account_id}:*/{_ANY}*",
+                f"arn:aws:kafkaconnect:*:{account_id}:*/{_ANY}-*",
+                f"arn:aws:logs:*:{account_id}:log-group:/ephk/????????/*",
+                f"arn:aws:secretsmanager:*:{account_id}:secret:AmazonMSK_????????_*",
+            ],
+            condition=_tagged("Request"),
+        ),
         allow("UseTagged", _USE_TAGGED, ["*"], condition=_tagged("Resource")),
         allow("MakeAlias", ["kms:CreateAlias"], [f"arn:aws:kms:*:{account_id}:alias/{_ANY}"]),
         allow("MakeConfiguration", ["kafka:CreateConfiguration"], ["*"]),  # it can carry neither tag nor name here
@@ -143,11 +169,21 @@ def provisioning_statements(account_id: str, boundary_arn: object) -> list[State
         allow(
             "PassConnector",
             ["iam:PassRole"],
-            [f"{iam}:role/{_ANY}-connector"],
+            [f"{iam}:role/{_ANY}-connect-*"],
             condition={"StringEquals": {"iam:PassedToService": "kafkaconnect.amazonaws.com"}},
         ),
+        # Neither can be limited by a tag or a name; a connector is nothing without the role that is passed to it.
+        allow(
+            "MakeConnect",
+            [
+                "kafkaconnect:CreateConnector",
+                "kafkaconnect:CreateCustomPlugin",
+                "kafkaconnect:CreateWorkerConfiguration",
+            ],
+            ["*"],
+        ),
         allow("MakeBuckets", ["s3:CreateBucket", "s3:Put*"], [f"arn:aws:s3:::{_ANY}-{account_id}"]),
-        allow("Probe", ["s3:PutObject"], [f"arn:aws:s3:::{_ANY}-{account_id}/*"]),
+        allow("Objects", ["s3:PutObject", "s3:PutObjectTagging"], [f"arn:aws:s3:::{_ANY}-{account_id}/*"]),
     ]
 
 

@@ -6,6 +6,7 @@ role to an AWS service" (`iam:PassRole` is no request: it is checked where a rol
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,6 +33,7 @@ _TAGS = {
     "ec2": ("ec2:CreateTags", "ec2:DeleteTags"),
     "s3": ("s3:PutBucketTagging", "s3:PutBucketTagging"),
 }
+_TAGGED_KIND = re.compile(r"TagSpecification\.\d+\.ResourceType")
 _PROFILES = ("IamInstanceProfile.Name", "IamInstanceProfile.Arn")
 
 
@@ -50,7 +52,9 @@ class Needed:
     context: Mapping[str, str] = field(default_factory=dict)
 
 
-def dependent(service: str, operation: str, fields: Mapping[str, Any], moto: MotoState) -> Iterator[Needed]:
+def dependent(
+    service: str, operation: str, fields: Mapping[str, Any], moto: MotoState, region: str
+) -> Iterator[Needed]:
     """Yield what a request needs beside the action that it is.
 
     Args:
@@ -58,6 +62,7 @@ def dependent(service: str, operation: str, fields: Mapping[str, Any], moto: Mot
         operation: the operation.
         fields: the request's members.
         moto: roles, keys and secrets.
+        region: the request's region.
     """
     if (service, operation) in _PASSES:
         member, receiver = _PASSES[service, operation]
@@ -69,6 +74,12 @@ def dependent(service: str, operation: str, fields: Mapping[str, Any], moto: Mot
         for profile in filter(None, (_at(fields, member) for member in _PROFILES)):
             for arn in moto.roles_in_profile(profile):
                 yield Needed("iam:PassRole", arn, {"iam:PassedToService": "ec2.amazonaws.com"})
+    if service == "ec2" and operation != "CreateTags":
+        # "Grant permission to tag Amazon EC2 resources during creation" (Amazon EC2 User Guide)
+        for name, value in fields.items():
+            if _TAGGED_KIND.fullmatch(name) and f"{name.removesuffix('ResourceType')}Tag.1.Key" in fields:
+                arn = f"arn:aws:ec2:{region}:{moto.account_id}:{value}/*"
+                yield Needed("ec2:CreateTags", arn, {"ec2:CreateAction": operation})
     if (service, operation) == ("kms", "ReEncrypt"):
         yield Needed("kms:ReEncryptTo", moto.kms_key_arn(_at(fields, "DestinationKeyId")) or "*")
     if (service, operation) == ("secretsmanager", "BatchGetSecretValue"):

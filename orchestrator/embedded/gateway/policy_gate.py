@@ -83,7 +83,7 @@ class PolicyGate:
             context |= tag_conditions.of_iam_request(operation, fields)
         named = actions.resources_of(target, request, self._moto, region)
         needed = [Needed(action, resource) for resource in named]
-        needed += dependent(target.service, operation, fields, self._moto)
+        needed += dependent(target.service, operation, fields, self._moto, region)
         for one in needed:
             self._decide(one, target, caller, context)
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from orchestrator import permissions
+from orchestrator import command_needs, permissions
 from orchestrator.cli import COMMANDS as CLI_COMMANDS
 from orchestrator.cli import main
 from orchestrator.errors import UsageError
@@ -26,14 +26,14 @@ from orchestrator.iam_review.globs import overlap
 GOLDEN = Path(__file__).parent / "permissions"
 ACCOUNT, REGION = "123456789012", "us-east-1"
 ROLE = f"arn:aws:sts::{ACCOUNT}:assumed-role/pipeline/ephk"
-NEEDS = {need.sid: need for needs in permissions.COMMANDS.values() for need in needs}
+NEEDS = {need.sid: need for needs in command_needs.COMMANDS.values() for need in needs}
 
 
 def policy(*commands: str) -> dict[str, Any]:
     return permissions.policy_for(commands, account=ACCOUNT, region=REGION)
 
 
-@pytest.mark.parametrize("command", permissions.COMMANDS)
+@pytest.mark.parametrize("command", command_needs.COMMANDS)
 def test_the_policy_is_the_agreed_one(command: str) -> None:
     """One action more or less is a change that somebody has to agree to: copy the printed policy to the golden file."""
     done = CliRunner().invoke(
@@ -44,7 +44,7 @@ def test_the_policy_is_the_agreed_one(command: str) -> None:
 
 
 def test_every_command_says_what_it_needs() -> None:
-    assert set(CLI_COMMANDS) <= set(permissions.COMMANDS) | permissions.OFFLINE | permissions.UNDECLARED
+    assert set(CLI_COMMANDS) <= set(command_needs.COMMANDS) | command_needs.OFFLINE | command_needs.UNDECLARED
 
 
 @pytest.mark.parametrize("sid", NEEDS)
@@ -65,7 +65,7 @@ def test_aws_knows_actions_resources_and_conditions(sid: str) -> None:
             assert "iam:permissionsboundary" in keys, action
 
 
-@pytest.mark.parametrize("command", permissions.COMMANDS)
+@pytest.mark.parametrize("command", command_needs.COMMANDS)
 def test_no_policy_opens_a_way_to_more_privileges(command: str) -> None:
     document = policy(command)
     assert rules.escalation_paths(ROLE, ACCOUNT, [document]) == []
@@ -134,7 +134,7 @@ def test_a_long_policy_is_split_without_loss() -> None:
 
 
 def test_the_state_bucket_and_other_buckets_stay_out_of_reach() -> None:
-    document = policy(*permissions.COMMANDS)
+    document = policy(*command_needs.COMMANDS)
     own = f"arn:aws:s3:::ephk-abcd2345-{ACCOUNT}"
     others = (f"arn:aws:s3:::ephk-state-{ACCOUNT}-{REGION}", "arn:aws:s3:::acme-orders")
     policies = PolicySet(identity_policies=[document])
