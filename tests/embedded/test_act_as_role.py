@@ -112,6 +112,34 @@ def test_a_live_environment_is_reviewed_and_a_planted_hole_is_found(orders: Orde
     assert [one["location"]["address"].rpartition("-")[2] for one in holes] == ["connector"]
 
 
+def test_costs_need_no_more_than_their_policy_and_no_less(orders: Orders, pipeline: Pipeline) -> None:
+    pipeline.may("cost")
+    billed = pipeline.ephk("cost", "--actual", orders.name, "--json")
+    assert (billed.status, billed.json()["billed"] is not None or billed.json()["reason"] != "") == (0, True), (
+        billed.err
+    )
+    pipeline.may("cost", but="ce:GetCostAndUsage")
+    refused = pipeline.ephk("cost", "--actual", orders.name)
+    activated = "not an active cost-allocation tag" not in billed.out
+    assert (refused.status != 0 and "ce:GetCostAndUsage" in refused.err + refused.out) is activated
+    pipeline.may("cost", but="pricing:GetProducts")
+    refused = pipeline.ephk("cost", "--refresh")
+    assert refused.status == 1
+    assert "pricing:GetProducts" in refused.err
+
+
+def test_what_calls_no_cloud_needs_no_permission(orders: Orders, pipeline: Pipeline, tmp_path: Path) -> None:
+    pipeline.may("cost", but="sts:GetCallerIdentity")
+    try:
+        kept = pipeline.ephk("keep", orders.name, "--reason", "a test", "--until", "1h")
+        assert kept.status == 0, kept.err
+    finally:
+        orders.world.must("keep", orders.name, "--off")
+    adopted = pipeline.ephk("adopt", "elsewhere", "--bootstrap", "scram=127.0.0.1:1")
+    assert adopted.status == 0, adopted.err
+    assert pipeline.ephk("down", "elsewhere").status == 0
+
+
 @pytest.fixture
 def small(tmp_path: Path) -> Path:
     """The smallest environment."""

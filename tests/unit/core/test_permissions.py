@@ -1,7 +1,7 @@
 """The least policy of each command: as agreed in the golden files, as AWS knows the actions, as a real run needs it.
 
-`permissions/requests.json` holds every (action, resource, tag keys) that the gateway saw from `up`, `verify` and `down`
-of `examples/orders.yaml`.
+`permissions/requests.json` holds every (action, resource, condition keys) that the gateway saw from `up`, `verify` and
+`down` of `examples/orders.yaml`, what `up` of `examples/connect.yaml` asked more, and `cost --actual` and `--refresh`.
 """
 
 from __future__ import annotations
@@ -26,6 +26,14 @@ from orchestrator.iam_review.globs import overlap
 GOLDEN = Path(__file__).parent / "permissions"
 ACCOUNT, REGION = "123456789012", "us-east-1"
 ROLE = f"arn:aws:sts::{ACCOUNT}:assumed-role/pipeline/ephk"
+#: What the condition keys of a recorded request that are no lease's tags are taken to be.
+VALUES = {
+    "iam:PermissionsBoundary": f"arn:aws:iam::{ACCOUNT}:policy/ephk-abcd2345-boundary",
+    "iam:PassedToService": "kafkaconnect.amazonaws.com",
+    "ec2:CreateAction": "CreateVpc",
+}
+#: What was recorded, and the command that asked it: `connect` is what `up` of an environment with connectors asks more.
+RECORDED = {"up": "up", "verify": "verify", "down": "down", "connect": "up", "cost": "cost"}
 NEEDS = {need.sid: need for needs in command_needs.COMMANDS.values() for need in needs}
 
 
@@ -73,19 +81,16 @@ def test_no_policy_opens_a_way_to_more_privileges(command: str) -> None:
     assert worst <= {"iam.lint.wildcard-resource"}
 
 
-def requests(command: str) -> list[tuple[str, Request]]:
+def requests(recorded: str) -> list[tuple[str, Request]]:
     """Return what a recorded run asked for; a condition key that a request had is given the lease's id."""
     found = []
-    for action, resource, keys in json.loads((GOLDEN / "requests.json").read_text())[command]:
-        context = {
-            key: f"arn:aws:iam::{ACCOUNT}:policy/ephk-abcd2345-boundary" if "Boundary" in key else "abcd2345"
-            for key in keys
-        }
+    for action, resource, keys in json.loads((GOLDEN / "requests.json").read_text())[recorded]:
+        context = {key: VALUES.get(key, "abcd2345") for key in keys}
         found.append((action, Request(ROLE, action, resource, context, account=ACCOUNT)))
     return found
 
 
-def refused(document: dict[str, Any], command: str) -> set[str]:
+def refused(document: dict[str, Any], recorded: str) -> set[str]:
     # Keys leave the decision to IAM policies, as the stack's key policy does.
     key = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": "kms:*", "Resource": "*"}]}
     delegated = PolicySet(identity_policies=[document], resource_policy=key)
@@ -95,24 +100,24 @@ def refused(document: dict[str, Any], command: str) -> set[str]:
     sets = {"kms": delegated, "sts": trusted}
     return {
         action
-        for action, request in requests(command)
+        for action, request in requests(recorded)
         if not sets.get(action.partition(":")[0], plain).decide(request).allowed
     }
 
 
-@pytest.mark.parametrize("command", ["up", "verify", "down"])
-def test_a_real_run_needs_no_more(command: str) -> None:
-    assert refused(policy(command), command) == set()
+@pytest.mark.parametrize("recorded", RECORDED)
+def test_a_real_run_needs_no_more(recorded: str) -> None:
+    assert refused(policy(RECORDED[recorded]), recorded) == set()
 
 
-@pytest.mark.parametrize("command", ["up", "verify", "down"])
-def test_one_action_less_refuses_that_action(command: str) -> None:
-    used = {action for action, _ in requests(command)} - {"sts:GetCallerIdentity"}
+@pytest.mark.parametrize("recorded", RECORDED)
+def test_one_action_less_refuses_that_action(recorded: str) -> None:
+    used = {action for action, _ in requests(recorded)} - {"sts:GetCallerIdentity"}
     for action in sorted(used):
-        less = copy.deepcopy(policy(command))
+        less = copy.deepcopy(policy(RECORDED[recorded]))
         for statement in less["Statement"]:
             statement["Action"] = [entry for entry in statement["Action"] if entry != action] or ["a4b:NothingAtAll"]
-        assert refused(less, command) == {action}
+        assert refused(less, recorded) == {action}
 
 
 def test_a_lease_can_be_named_and_unknown_commands_are_refused() -> None:
@@ -142,3 +147,25 @@ def test_the_state_bucket_and_other_buckets_stay_out_of_reach() -> None:
     for bucket in others:
         assert not policies.decide(Request(ROLE, "s3:DeleteBucket", bucket, account=ACCOUNT)).allowed
         assert not policies.decide(Request(ROLE, "s3:DeleteObject", f"{bucket}/key", account=ACCOUNT)).allowed
+
+
+def test_what_is_there_cannot_be_made_ones_own_by_a_tag() -> None:
+    """Who may tag somebody's network with a lease's tag may delete it by that tag."""
+    document = PolicySet(identity_policies=[policy(*command_needs.COMMANDS)])
+    vpc = f"arn:aws:ec2:{REGION}:{ACCOUNT}:vpc/vpc-0123456789abcdef0"
+    tag = {"aws:RequestTag/ephk:lease": "abcd2345"}
+    assert not document.decide(Request(ROLE, "ec2:CreateTags", vpc, tag, account=ACCOUNT)).allowed
+    assert document.decide(Request(ROLE, "ec2:CreateTags", vpc, tag | {"ec2:CreateAction": "CreateVpc"})).allowed
+
+
+def test_roles_are_passed_to_msk_connect_alone() -> None:
+    document = PolicySet(identity_policies=[policy("up")])
+    role = f"arn:aws:iam::{ACCOUNT}:role/ephk-abcd2345-connect-sink"
+    for wanted, service, allowed in (
+        (role, "kafkaconnect.amazonaws.com", True),
+        (role, "lambda.amazonaws.com", False),
+        (f"arn:aws:iam::{ACCOUNT}:role/admin", "kafkaconnect.amazonaws.com", False),
+    ):
+        assert (
+            document.decide(Request(ROLE, "iam:PassRole", wanted, {"iam:PassedToService": service})).allowed is allowed
+        )
