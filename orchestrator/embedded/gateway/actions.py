@@ -86,6 +86,11 @@ def _resource_of(target: Target, fields: Mapping[str, Any], prefix: str, moto: M
             name = _text(fields, "logGroupName")
             arn = _text(fields, "logGroupIdentifier", "resourceArn", "logGroupArn")
             return f"{prefix}:log-group:{name}:log-stream:" if name else arn or "*"
+        case "codebuild":
+            name = _text(fields, "projectName", "name") or next(iter(fields.get("names") or ()), "")
+            return f"{prefix}:project/{name}" if isinstance(name, str) and name else "*"
+        case "scheduler" if name := _text(fields, "Name"):
+            return f"{prefix}:schedule/{_text(fields, 'GroupName', 'groupName') or 'default'}/{name}"
         case "sts":
             return _text(fields, "RoleArn") or "*"
         case "kafkaconnect":  # a request to create one names other resources, too: the role is none that it acts on

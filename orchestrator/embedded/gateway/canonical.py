@@ -42,7 +42,9 @@ def canonical(request: HttpRequest, target: Target) -> HttpRequest:
                 for name, value in rpc_fields(request).items()
                 if name in _OF_THE_PROTOCOL or name.partition(".")[0] in known
             }
-            return _written(request, "application/x-www-form-urlencoded", "", urlencode(fields, quote_via=quote))
+            return _written(
+                request, "application/x-www-form-urlencoded", "", urlencode(fields, quote_via=quote).encode()
+            )
         case "json":
             given = request.headers.get("content-type", "")
             kind = given if given.startswith("application/x-amz-json-1.") else "application/x-amz-json-1.1"
@@ -50,7 +52,9 @@ def canonical(request: HttpRequest, target: Target) -> HttpRequest:
         case "cbor":
             return _without(_written(request, "application/cbor", _NOTHING), "x-amz-target")
         case "rest-json":
-            return _written(request, "application/json", _query(request, target) or _NOTHING)
+            # A query string of ours would become a part of the names that moto reads from the address.
+            named = _without(request, *_member_headers(target.service, target.operation))
+            return _written(named, "application/json", _query(request, target), _no_form(named, target))
         case "rest-xml" | "s3":
             # The path names the bucket by now; moto would take another one from the host's name.
             headers = {**request.headers, "host": _HOST}
@@ -65,11 +69,19 @@ def _is_ambiguous(name: str) -> bool:
     return "_" in name and not name.startswith("x-amz-meta-")
 
 
-def _written(request: HttpRequest, content_type: str, raw_query: str, body: str | None = None) -> HttpRequest:
+def _no_form(request: HttpRequest, target: Target) -> bytes:
+    """Return a JSON body that is no form as well: an ampersand can be written in another way ("Strings", RFC 8259)."""
+    shape = service_model(target.service).operation_model(target.operation or "").input_shape
+    payload = shape.members.get(shape.serialization.get("payload", "")) if shape else None
+    is_document = payload is None or payload.type_name != "blob"
+    return request.body.replace(b"&", b"\\u0026") if is_document else request.body
+
+
+def _written(request: HttpRequest, content_type: str, raw_query: str, body: bytes | None = None) -> HttpRequest:
     return replace(
         request,
         raw_query=raw_query,
-        body=request.body if body is None else body.encode(),
+        body=request.body if body is None else body,
         headers={**request.headers, "content-type": content_type},
     )
 
@@ -95,6 +107,20 @@ def _member_names(service: str, operation: str) -> frozenset[str]:
         wire = traits.get("name", name)
         names |= {name, wire, wire[:1].upper() + wire[1:], traits.get("queryName", wire)}
     return frozenset(names)
+
+
+@lru_cache(maxsize=512)
+def _member_headers(service: str, operation: str) -> tuple[str, ...]:
+    """Return the headers that moto would take for members of a REST operation, where there is nothing else to read."""
+    shape = service_model(service).operation_model(operation).input_shape
+    members = shape.members if shape else {}
+    wires = {str(member.serialization.get("name", name)).lower() for name, member in members.items()}
+    own = {
+        str(member.serialization.get("name", name)).lower()
+        for name, member in members.items()
+        if member.serialization.get("location") == "header"
+    }
+    return tuple((wires | {name.lower() for name in members}) - own)
 
 
 @lru_cache(maxsize=512)

@@ -264,3 +264,26 @@ def test_the_tagging_api_tags_what_the_caller_may_tag(desk: Desk, unique: Unique
     assert desk.target("tagging", ask, {"ResourceARNList": [own], **tag}, caller).status == 200
     refused = desk.target("tagging", ask, {"ResourceARNList": [own, other], **tag}, caller)
     assert b"secretsmanager:TagResource on resource: " + other.encode() in refused.body
+
+
+def test_a_schedule_is_what_its_address_names(desk: Desk, unique: Unique) -> None:
+    own, other = unique("own"), unique("other")
+    target = {"Arn": f"arn:aws:sqs:us-east-1:{ACCOUNT}:q", "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/starter"}
+    body = {"ScheduleExpression": "rate(1 hour)", "FlexibleTimeWindow": {"Mode": "OFF"}, "Target": target}
+    for name in (own, other):
+        assert desk.send("scheduler", "POST", f"/schedules/{name}", body=body).status == 200
+        assert desk.send("scheduler", "GET", f"/schedules/{name}?groupName=default").status == 200
+    arn = f"arn:aws:scheduler:us-east-1:{ACCOUNT}:schedule/default/{own}"
+    caller = as_role(desk, unique, allow("scheduler:*", arn))
+    assert desk.send("scheduler", "DELETE", f"/schedules/{other}", credentials=caller).status == 403
+    for headers, sent in (
+        ({"name": other}, b""),
+        ({}, b"a&Name=" + other.encode()),
+        ({}, b'{"Name": "%s"}' % other.encode()),
+    ):
+        desk.send("scheduler", "DELETE", f"/schedules/{own}", body=sent, headers=headers, credentials=caller)
+        desk.send("scheduler", "POST", f"/schedules/{own}", body=body)
+    assert desk.send("scheduler", "GET", f"/schedules/{other}").status == 200
+    alone = as_role(desk, unique, allow("scheduler:*"))
+    passing = desk.send("scheduler", "POST", f"/schedules/{unique('new')}", body=body, credentials=alone)
+    assert b"iam:PassRole" in passing.body
