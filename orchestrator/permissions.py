@@ -1,4 +1,4 @@
-"""The least policy of commands: what they need (`command_needs`) as IAM reads it.
+"""The least policy of commands: what they need (`needs`) as IAM reads it.
 
 A pipeline's role needs no more than `policy_for` gives.
 """
@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from orchestrator import tags
-from orchestrator.command_needs import COMMANDS, OFFLINE, UNDECLARED, Need
 from orchestrator.errors import UsageError
+from orchestrator.needs import COMMANDS, OFFLINE, Need
 
 #: Eight characters: the names of an environment, not those of the state bucket (`ephk-state-...`) and the set-up.
 _ANY_LEASE = "????????"
@@ -33,11 +33,9 @@ def policy_for(commands: Iterable[str], *, account: str = "*", region: str = "*"
     """
     needs: dict[str, Need] = {}
     for command in commands:
-        if command not in {*COMMANDS, *OFFLINE, *UNDECLARED}:
+        if command not in {*COMMANDS, *OFFLINE}:
             known = ", ".join(sorted((*COMMANDS, *OFFLINE)))
             raise UsageError(f"{command!r} is no command of ephk", next_step=f"Give some of: {known}.")
-        if command in UNDECLARED:
-            raise UsageError(f"what 'ephk {command}' needs is not declared yet", next_step="Leave it out.")
         needs.update({need.sid: need for need in COMMANDS.get(command, ())})
     statements = [_statement(need, account, region, lease) for need in needs.values()]
     if not statements:

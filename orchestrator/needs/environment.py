@@ -1,36 +1,8 @@
-"""What each command does in the account: its actions, on which resources, under which conditions.
-
-Everything that is made carries the lease's tag, so creating demands it on the request and changing demands it on the
-resource; what has a name of ours is limited by the name; roles can be made only with the environment's boundary.
-Sources: Service Authorization Reference (resource types and condition keys of each action); IAM User Guide,
-"Permissions boundaries for IAM entities" (delegating the making of roles).
-"""
+"""What it takes to make, look at, verify and remove an environment."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
-Limit = Literal["none", "tag-on-request", "tag-at-creation", "tag-on-resource", "boundary", "to-connect"]
-
-
-@dataclass(frozen=True)
-class Need:
-    """Something that a command does.
-
-    Attributes:
-        sid: what for; unique among all needs.
-        actions: IAM actions.
-        resources: ARNs, with `{region}`, `{account}` and the lease's id, `{lease}`.
-        limit: the condition: the lease's tag on what is made (`tag-at-creation`: by the request that makes it, since
-            whoever may tag what is there makes it his own) or on what is changed, the environment's boundary, or
-            that a role is passed to MSK Connect and to no other service.
-    """
-
-    sid: str
-    actions: tuple[str, ...]
-    resources: tuple[str, ...] = ("*",)
-    limit: Limit = "none"
+from orchestrator.needs.model import Need
 
 
 def _ec2(*kinds: str) -> tuple[str, ...]:
@@ -239,43 +211,16 @@ _REMOVE = (
 _TRY_BUCKETS = Need(
     "TryBuckets", ("s3:DeleteObject", "s3:DeleteObjectVersion", "s3:GetObject", "s3:PutObject"), _OBJECTS
 )
-_CONNECT = (_READ_SECRETS, _USE_KEYS, _ISSUE, _BECOME)
+CONNECT = (_READ_SECRETS, _USE_KEYS, _ISSUE, _BECOME)
 _REVIEW = Need("ReadAllOfIam", ("iam:GetAccountAuthorizationDetails",))
 # A failed or interrupted `up` takes down what it has made, so it may do what `down` may.
-_UP = (*_LOOKING, *_MAKE, _LOOK_CONNECT, *_MAKE_CONNECT, *_CONNECT, *_REMOVE)
-_DOWN = (*_LOOKING, *_REMOVE)
-_VERIFY = (*_LOOKING, _LOOK_CONNECT, *_CONNECT, _TRY_BUCKETS)
-_PRICES = Need("AskForPrices", ("pricing:GetProducts",))
-_COSTS = Need("AskForCosts", ("ce:GetCostAndUsage", "ce:ListCostAllocationTags"))
-
-#: Commands of which nobody has measured yet what they call: no policy is printed rather than a guessed one.
-UNDECLARED = frozenset({"bootstrap"})
-#: Command to what it does. Commands that are not here call no cloud.
-COMMANDS: dict[str, tuple[Need, ...]] = {
-    "up": _UP,
-    "verify": _VERIFY,
-    "down": _DOWN,
-    "run": (*_UP, _TRY_BUCKETS),
-    "reap": _DOWN,
-    "env": _CONNECT,
-    "token": _CONNECT,
-    "cost": (_WHO_AM_I, _PRICES, _COSTS),
-    "check": (_REVIEW, _LOOK_BUCKETS, _LOOK_KEYS, _LOOK_SECRETS, _LOOK_KAFKA),
-}
-#: Commands that work without an account.
-OFFLINE = frozenset(
-    {
-        "adopt",
-        "cloud",
-        "contracts",
-        "diagnose",
-        "doctor",
-        "extend",
-        "keep",
-        "list",
-        "plan",
-        "scorecard",
-        "setup",
-        "show",
-    }
+UP = (*_LOOKING, *_MAKE, _LOOK_CONNECT, *_MAKE_CONNECT, *CONNECT, *_REMOVE)
+DOWN = (*_LOOKING, *_REMOVE)
+VERIFY = (*_LOOKING, _LOOK_CONNECT, *CONNECT, _TRY_BUCKETS)
+RUN = (*UP, _TRY_BUCKETS)
+COST = (
+    _WHO_AM_I,
+    Need("AskForPrices", ("pricing:GetProducts",)),
+    Need("AskForCosts", ("ce:GetCostAndUsage", "ce:ListCostAllocationTags")),
 )
+CHECK = (_REVIEW, _LOOK_BUCKETS, _LOOK_KEYS, _LOOK_SECRETS, _LOOK_KAFKA)
