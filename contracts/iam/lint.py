@@ -140,6 +140,7 @@ def _acls(access: Access, watch: Watch) -> Outcome:
     statement="The live policies of roles, bucket, key, secrets and cluster break none of the rules of a review",
     remediation="Correct the statement that is named; `ephk check iam --lint` finds the same in the files",
     documentation="Amazon MSK Developer Guide, IAM access control; IAM User Guide, Security best practices in IAM",
+    needs=("roles",),
     vantage="control plane",
 )
 def lint(_environment: Environment) -> Iterable[Member]:

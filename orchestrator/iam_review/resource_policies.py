@@ -60,12 +60,14 @@ def attached_policies(environment: Environment, session: Session) -> Iterator[At
         )
         key = bucket.kms_key_arn
         yield Attached(key, "key", lambda: kms.get_key_policy(KeyId=key, PolicyName="default")["Policy"])
-    secrets = session.client("secretsmanager")
     for principal in environment.principals:
         if principal.secret_arn and principal.secret_arn.startswith("arn:"):
-            yield Attached(principal.secret_arn, "secret", _SecretPolicy(secrets, principal.secret_arn))
-    kafka, cluster = session.client("kafka"), environment.cluster.arn
-    yield Attached(cluster, "cluster", lambda: kafka.get_cluster_policy(ClusterArn=cluster)["Policy"])
+            manager = session.client("secretsmanager")
+            yield Attached(principal.secret_arn, "secret", _SecretPolicy(manager, principal.secret_arn))
+    cluster = environment.cluster.arn
+    if cluster.startswith("arn:"):  # an adopted cluster may be none of AWS's
+        kafka = session.client("kafka")
+        yield Attached(cluster, "cluster", lambda: kafka.get_cluster_policy(ClusterArn=cluster)["Policy"])
 
 
 @dataclass(frozen=True)
