@@ -143,6 +143,9 @@ def _element(*, everyone: bool, entries: list[tuple[str, str]]) -> PrincipalElem
             every_aws = every_aws or kind == "AWS"
         elif "*" in name or "?" in name:
             raise ValueError(f"{name!r}: a wildcard cannot match part of a principal's name or ARN")
+        elif "${" in name:
+            # "IAM policy elements: Variables and tags": in Resource and Condition alone; a Deny would reach nobody.
+            raise ValueError(f"{name!r}: a policy variable cannot stand in a principal")
         if kind != "AWS":
             others.add((PrincipalKind(kind), name))
         elif ACCOUNT_ID.fullmatch(name):

@@ -84,7 +84,8 @@ def verify(token: str, directory: Path, audiences: tuple[str, ...], now: datetim
     if not _is_signed(header, signed, signature, _keys(directory, issuer)):
         raise _invalid("Token signature invalid")
     _check_life(claims, now)
-    given = claims.get("aud")
+    # "Available keys for AWS OIDC federation" (IAM User Guide): an authorized party takes the audience's place.
+    given = claims.get("azp") or claims.get("aud")
     named = tuple(str(one) for one in (given if isinstance(given, list) else [given]) if one)
     if not set(named) & set(audiences):
         raise _invalid("Incorrect token audience")

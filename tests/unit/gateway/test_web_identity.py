@@ -87,6 +87,7 @@ FORGED: dict[str, tuple[Callable[[IdentityProvider], str], bytes]] = {
         b"No OpenIDConnect provider",
     ),
     "another audience": (lambda p: p.token(sub=SUBJECT, aud="other"), b"Incorrect token audience"),
+    "another authorized party": (lambda p: p.token(sub=SUBJECT, azp="other"), b"Incorrect token audience"),
     "no audience": (lambda p: p.token(sub=SUBJECT, aud=None), b"Incorrect token audience"),
     "expired": (lambda p: p.token(sub=SUBJECT, exp=time.time() - 1), b"Token expired"),
     "never expires": (lambda p: p.token(sub=SUBJECT, exp="never"), b"not a valid JWT"),

@@ -418,3 +418,26 @@ def test_msk_topic_grants() -> None:
     ]:
         request = {"principal": SESSION, "action": action, "resource": f"{cluster}:topic/{topic}", "identity": [grants]}
         assert decide(request)["decision"] == expected
+
+
+def test_a_vpc_endpoints_policy_limits_and_grants_nothing() -> None:
+    from orchestrator.iam import PolicySet, Request
+
+    request = Request(f"arn:aws:iam::{A}:user/alice", "s3:GetObject", "arn:aws:s3:::own/key")
+    own = {"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": "arn:aws:s3:::own/*"}
+    everything = [{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}]
+
+    def decided(*statements: dict[str, Any], identity: Any = everything) -> tuple[bool, str]:
+        endpoint = {"Version": "2012-10-17", "Statement": list(statements)}
+        decision = PolicySet(identity_policies=identity, endpoint_policy=endpoint).decide(request)
+        return decision.allowed, decision.reason
+
+    assert decided(own)[0]
+    assert decided(own, identity=[]) == (False, "no identity-based policy allows the s3:GetObject action")
+    other = {**own, "Resource": "arn:aws:s3:::other/*"}
+    assert decided(other) == (False, "no VPC endpoint policy allows the s3:GetObject action")
+    denied = {**own, "Effect": "Deny"}
+    assert decided(own, denied) == (False, "with an explicit deny in a VPC endpoint policy")
+    root = {**own, "Principal": {"AWS": f"arn:aws:iam::{A}:root"}}
+    assert decided(root)[0]
+    assert not decided({**own, "Principal": {"AWS": "999999999999"}})[0]

@@ -73,6 +73,7 @@ STATEMENTS: list[tuple[dict[str, Any], str]] = [
 ]
 
 PRINCIPALS: list[Any] = [
+    {"AWS": "arn:aws:iam::123456789012:user/${aws:username}"},
     None,
     "",
     [],
