@@ -157,7 +157,11 @@ def provisioning_statements(account_id: str, boundary_arn: object) -> list[State
         ),
         allow("UseTagged", _USE_TAGGED, ["*"], condition=_tagged("Resource")),
         allow("MakeAlias", ["kms:CreateAlias"], [f"arn:aws:kms:*:{account_id}:alias/{_ANY}"]),
-        allow("MakeConfiguration", ["kafka:CreateConfiguration"], ["*"]),  # it can carry neither tag nor name here
+        allow(
+            "MakeConfiguration",
+            ["kafka:CreateConfiguration"],
+            [f"arn:aws:kafka:*:{account_id}:configuration/{_ANY}*/*"],
+        ),
         allow(
             "MakeRoles",
             ["iam:CreateRole", "iam:PutRolePolicy", "iam:PutRolePermissionsBoundary"],

@@ -25,7 +25,7 @@ from orchestrator.iam_review.catalogue import (
 from orchestrator.iam_review.escalation import Escalation, escalations, is_administrator
 from orchestrator.iam_review.kafka_rules import kafka_violations
 from orchestrator.iam_review.model import UNKNOWN_ACCOUNT, Severity
-from orchestrator.iam_review.statement import Statement, allows, condition_values, covers, listed, reaches
+from orchestrator.iam_review.statement import Statement, allows, condition_values, covers, demands_tag, listed, reaches
 from orchestrator.iam_review.trust_rules import trust_violations
 
 _ROLE = f"arn:aws:iam::{UNKNOWN_ACCOUNT}:role/~any~"
@@ -179,7 +179,7 @@ def _is_any_role(entry: str) -> bool:
 
 
 def _wildcard_resource(index: int, statement: Statement) -> Iterator[Violation]:
-    if not reaches(statement, "*") or condition_values(statement):
+    if not reaches(statement, "*") or condition_values(statement) or demands_tag(statement):
         return
     changing = []
     for pattern in listed(statement.get("Action")):

@@ -66,3 +66,12 @@ def condition_values(statement: Statement, *, positive: bool = True) -> dict[str
         for key, value in tests.items():
             found.setdefault(str(key).lower(), []).append((base, listed(value)))
     return found
+
+
+def demands_tag(statement: Statement) -> bool:
+    """Tell whether a Condition demands that a tag is there, on the resource or in the request, whatever its value."""
+    tests = (statement.get("Condition") or {}).get("Null") or {}
+    return any(
+        str(key).lower().startswith(("aws:resourcetag/", "aws:requesttag/")) and listed(value) == ["false"]
+        for key, value in tests.items()
+    )

@@ -172,7 +172,8 @@ def test_the_cis_role_does_its_work_and_no_more(
             return {result.id: result for result in run(environment, access, select=wanted, deadline_s=60)}
 
     found = probe()
-    assert {name: r.reason for name, r in found.items() if r.status != "verified"} == {}
+    unverified = {name: r.reason for name, r in found.items() if r.status != "verified"}
+    assert unverified.keys() == {"iam.lint.kafka-acl-wildcard"}, unverified  # it needs the operator
     assert {"iam.ci.allow.describe-cluster", "iam.ci.deny.widen-policy", "iam.ci.deny.create-user"} < found.keys()
     monkeypatch.delenv("AWS_WEB_IDENTITY_TOKEN_FILE")
     without = probe()

@@ -188,3 +188,19 @@ def test_parliament_needs_no_setuptools(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_ids_are_unique() -> None:
     assert len({rule.id for rule in RULES}) == len(RULES)
+
+
+@pytest.mark.parametrize(
+    ("condition", "limited"),
+    [
+        ({"Null": {"aws:ResourceTag/ephk:lease": "false"}}, True),
+        ({"Null": {"aws:RequestTag/ephk:lease": ["false"]}}, True),
+        ({"Null": {"aws:ResourceTag/ephk:lease": "true"}}, False),
+        ({"Null": {"aws:ResourceTag/ephk:lease": ["true", "false"]}}, False),
+        ({"Null": {"aws:SourceVpce": "false"}}, False),
+    ],
+)
+def test_a_tag_that_must_be_there_limits_a_wildcard(condition: dict[str, Any], limited: bool) -> None:
+    statement = {"Effect": "Allow", "Action": "kms:ScheduleKeyDeletion", "Resource": "*", "Condition": condition}
+    found = rules.identity_policy({"Version": "2012-10-17", "Statement": [statement]})
+    assert [one.rule.id for one in found] == ([] if limited else ["iam.lint.wildcard-resource"])

@@ -15,6 +15,7 @@ from orchestrator import tags
 from orchestrator.embedded.provider import catalogue
 from orchestrator.embedded.provider.model import check
 from orchestrator.iam.requests import decide_requests
+from orchestrator.iam_review import rules
 from stacks.bootstrap import BootstrapInputs, CiTrust, build_specification, deploy_bootstrap
 from stacks.bootstrap_policies import boundary_statements
 from tests.unit.stacks.stack_mocks import Program, run
@@ -209,3 +210,33 @@ def test_the_boundary_holds_whatever_a_role_says(action: str, resource: str, exp
         "account": ACCOUNT,
     }
     assert decide_requests([request])["decisions"][0]["decision"] == expected
+
+
+@pytest.mark.parametrize("role", ["ci", "reaper"])
+def test_no_rule_of_a_review_is_broken(program: Program, role: str) -> None:
+    policy = program.one("aws:iam/rolePolicy:RolePolicy", role).policy()
+    assert [(one.rule.id, one.message) for one in rules.identity_policy(policy)] == []
+
+
+CREATED = {**ASKED, "ec2:CreateAction": "CreateVpc"}
+CONNECTOR = f"{IAM}:role/ephk-bcdfghjk-connect-sink"
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "context", "expected"),
+    [
+        ("ec2:CreateTags", VPC, ASKED, "deny"),
+        ("ec2:CreateTags", VPC, CREATED, "allow"),
+        ("logs:TagResource", f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:production", ASKED, "deny"),
+        ("logs:TagResource", f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/ephk/bcdfghjk/brokers", ASKED, "allow"),
+        ("kafka:TagResource", f"arn:aws:kafka:{REGION}:{ACCOUNT}:cluster/production/u", ASKED, "deny"),
+        ("kafka:TagResource", CLUSTER, ASKED, "allow"),
+        ("iam:PassRole", CONNECTOR, {"iam:PassedToService": "kafkaconnect.amazonaws.com"}, "allow"),
+        ("iam:PassRole", CONNECTOR, {"iam:PassedToService": "lambda.amazonaws.com"}, "deny"),
+        ("iam:PassRole", f"{IAM}:role/admin", {"iam:PassedToService": "kafkaconnect.amazonaws.com"}, "deny"),
+    ],
+)
+def test_the_ci_makes_nothing_its_own_by_a_tag_and_passes_connectors_roles_alone(
+    program: Program, action: str, resource: str, context: dict[str, str], expected: str
+) -> None:
+    assert decision(program, "ci", action, resource, context) == expected
