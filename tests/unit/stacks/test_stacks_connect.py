@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -120,3 +121,14 @@ def test_the_environment_object_gets_what_it_needs(program: Program) -> None:
     exported = program.exports["connect"]
     assert exported["connector_arns"].keys() == exported["role_arns"].keys() == {"sink", "source"}
     assert exported["log_group"] == "/ephk/bcdfghjk/connect"
+
+
+def test_no_policy_of_the_environment_breaks_a_rule_of_a_review(program: Program) -> None:
+    from orchestrator.iam_review import rules
+
+    policies = {name: role.policy() for name, role in program.of("aws:iam/rolePolicy:RolePolicy").items()}
+    assert {"operator", "connector", "connect-sink", "connect-source"} <= policies.keys()
+    key = "arn:aws:kms:us-east-1:123456789012:key/k"  # the mocks' ARNs have no parts
+    whole = json.loads(json.dumps(policies).replace('"arn:Key-data"', f'"{key}"'))
+    broken = {name: [one.message for one in rules.identity_policy(policy)] for name, policy in whole.items()}
+    assert {name: found for name, found in broken.items() if found} == {}
