@@ -75,6 +75,8 @@ class PolicyGate:
 
     def _check_service(self, request: HttpRequest, target: Target, caller: Caller, region: str) -> None:
         action = actions.action_of(target)
+        if _is_beyond_a_users_session(caller, action):
+            raise AwsError("InvalidClientTokenId", "The security token included in the request is invalid.", 403)
         if action in _ALWAYS_ALLOWED | _DECIDED_BY_STS:
             return
         operation, fields = target.operation or "", actions.fields_of(target, request)
@@ -285,6 +287,18 @@ class PolicyGate:
         problem = iam_engine.problem_of(text)
         if problem:
             raise AwsError("MalformedPolicyDocument", problem)
+
+
+def _is_beyond_a_users_session(caller: Caller, action: str) -> bool:
+    """Tell whether temporary credentials of a user cannot do this whatever the policies say.
+
+    Without MFA they can call nothing of IAM, and of STS these two alone ("GetSessionToken", STS API Reference).
+    """
+    temporary = caller.kind == "user" and (caller.access_key_id or "").startswith("ASIA")
+    return temporary and (
+        action.startswith("iam:")
+        or (action.startswith("sts:") and action not in {"sts:AssumeRole", "sts:GetCallerIdentity"})
+    )
 
 
 def request_context(caller: Caller, region: str, account_id: str) -> dict[str, Any]:

@@ -328,3 +328,22 @@ def test_the_resource_policy_of_a_secret(desk: Desk, unique: Callable[[str], str
     put = {"SecretId": made["ARN"], "ResourcePolicy": policy}
     assert desk.target("secretsmanager", "secretsmanager.PutResourcePolicy", put).status == 200
     assert desk.target("secretsmanager", "secretsmanager.GetSecretValue", read, role).status == 200
+
+
+def test_a_users_temporary_credentials_reach_nothing_of_iam(desk: Desk, unique: Callable[[str], str]) -> None:
+    import xmltodict
+
+    desk.form("iam", Action="CreateUser", UserName=(name := unique("user")))
+    everything = json.dumps(allow("*"))
+    desk.form("iam", Action="PutUserPolicy", UserName=name, PolicyName="p", PolicyDocument=everything)
+    made = xmltodict.parse(desk.form("iam", Action="CreateAccessKey", UserName=name).body)
+    key = made["CreateAccessKeyResponse"]["CreateAccessKeyResult"]["AccessKey"]
+    lasting = Credentials(key["AccessKeyId"], key["SecretAccessKey"])
+    answer = xmltodict.parse(desk.form("sts", lasting, Action="GetSessionToken").body)
+    keys = answer["GetSessionTokenResponse"]["GetSessionTokenResult"]["Credentials"]
+    temporary = Credentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
+    assert desk.form("iam", lasting, Action="GetUser", UserName=name).status == 200
+    for service, action in (("iam", "GetUser"), ("sts", "GetSessionToken")):
+        assert b"InvalidClientTokenId" in desk.form(service, temporary, Action=action, UserName=name).body
+    assert desk.form("sts", temporary, Action="GetCallerIdentity").status == 200
+    assert desk.target("kms", "TrentService.ListKeys", {}, temporary).status == 200
