@@ -11,6 +11,7 @@ from contracts.iam import policies
 from contracts.iam.roles import roles_of
 from contracts.model import Failed, Outcome, Verified, Watch
 from contracts.registry import contract
+from orchestrator.iam_review.trust_rules import trust_violations
 
 #: Services that say nothing of whose behalf they act on ("The confused deputy problem", IAM User Guide).
 _SILENT_SERVICES = frozenset({"ec2.amazonaws.com"})
@@ -91,22 +92,14 @@ def _service_problems(services: Sequence[str], statement: Mapping[str, Any], acc
 
 
 def _federated_problems(provider: str, statement: Mapping[str, Any]) -> list[str]:
+    """Return what a review says of a provider's tokens, and a subject that names no branch."""
+    alone = {**statement, "Principal": {"Federated": provider}}
+    found = [violation.message for violation in trust_violations({"Statement": [alone]})]
     issuer = provider.rsplit("oidc-provider/", 1)[-1]
-    found = []
-    if not _compared(statement, f"{issuer}:aud".lower()):
-        found.append(f"tokens of {issuer} for any audience are taken")
-    subjects = _compared(statement, f"{issuer}:sub".lower())
-    if not subjects:
-        return [*found, f"any subject of {issuer} may assume it"]
-    for subject in subjects:
-        if issuer == _GITHUB:
-            repository, _, rest = subject.removeprefix("repo:").partition(":")
-            if not subject.startswith("repo:") or any(c in repository for c in "*?") or "/" not in repository:
-                found.append(f"subject {subject} covers more than one repository")
-            elif rest in {"", "*"}:
-                found.append(f"subject {subject} covers every branch, tag and pull request of {repository}")
-        elif subject.strip("*?") == "":
-            found.append(f"subject {subject} covers everybody at {issuer}")
+    for subject in _compared(statement, f"{issuer}:sub".lower()) if issuer == _GITHUB else ():
+        repository, _, rest = subject.removeprefix("repo:").partition(":")
+        if not any(mark in repository for mark in "*?") and rest in {"", "*"}:
+            found.append(f"subject {subject} covers every branch, tag and pull request of {repository}")
     return found
 
 

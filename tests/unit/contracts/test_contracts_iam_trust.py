@@ -61,7 +61,7 @@ def test_narrow_trust(policy: dict[str, Any]) -> None:
             trust({"Service": "a.amazonaws.com"}, {"StringEqualsIfExists": {"aws:SourceAccount": ACCOUNT}}),
             "for any account",
         ),
-        (trust({"Federated": GITHUB}, {"StringEquals": AUD}), "any subject"),
+        (trust({"Federated": GITHUB}, {"StringEquals": AUD}), "whoever token.actions"),
         (github("repo:octo/*:*", "StringLike"), "more than one repository"),
         (github("repo:octo/*:ref:refs/heads/main", "StringLike"), "more than one repository"),
         (github("*", "StringLike"), "more than one repository"),
@@ -71,7 +71,7 @@ def test_narrow_trust(policy: dict[str, Any]) -> None:
                 {"Federated": GITHUB},
                 {"StringEquals": {"token.actions.githubusercontent.com:sub": "repo:octo/widgets:pull_request"}},
             ),
-            "any audience",
+            "another audience",
         ),
         (trust({"AWS": ACCOUNT}, Action="sts:*"), "sts:*"),
         (
