@@ -215,7 +215,7 @@ CONNECT = (_READ_SECRETS, _USE_KEYS, _ISSUE, _BECOME)
 _REVIEW = Need("ReadAllOfIam", ("iam:GetAccountAuthorizationDetails",))
 # A failed or interrupted `up` takes down what it has made, so it may do what `down` may.
 UP = (*_LOOKING, *_MAKE, _LOOK_CONNECT, *_MAKE_CONNECT, *CONNECT, *_REMOVE)
-DOWN = (*_LOOKING, *_REMOVE)
+DOWN = (*_LOOKING, _LOOK_CONNECT, *_REMOVE)
 VERIFY = (*_LOOKING, _LOOK_CONNECT, *CONNECT, _TRY_BUCKETS)
 RUN = (*UP, _TRY_BUCKETS)
 COST = (

@@ -147,6 +147,8 @@ def _iam(fields: Mapping[str, Any], moto: MotoState, operation: str) -> str:
     """Return what an operation of IAM changes: the profile or group that gets a member, not the member."""
     if arn := _text(fields, "OpenIDConnectProviderArn", "SAMLProviderArn"):
         return arn
+    if operation == "CreateOpenIDConnectProvider":
+        return f"arn:aws:iam::{moto.account_id}:oidc-provider/{_text(fields, 'Url').removeprefix('https://')}"
     for member, kind in (
         ("InstanceProfileName", "instance-profile"),
         ("GroupName", "group"),

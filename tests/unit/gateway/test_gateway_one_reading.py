@@ -287,3 +287,13 @@ def test_a_schedule_is_what_its_address_names(desk: Desk, unique: Unique) -> Non
     alone = as_role(desk, unique, allow("scheduler:*"))
     passing = desk.send("scheduler", "POST", f"/schedules/{unique('new')}", body=body, credentials=alone)
     assert b"iam:PassRole" in passing.body
+
+
+def test_a_provider_that_is_made_has_a_name(desk: Desk, unique: Unique) -> None:
+    host = f"{unique('issuer')}.example"
+    fields = {"Action": "CreateOpenIDConnectProvider", "Url": f"https://{host}", "ThumbprintList.member.1": "a" * 40}
+    action = "iam:CreateOpenIDConnectProvider"
+    other = as_role(desk, unique, allow(action, f"arn:aws:iam::{ACCOUNT}:oidc-provider/other.example"))
+    assert desk.form("iam", other, **fields).status == 403
+    own = as_role(desk, unique, allow(action, f"arn:aws:iam::{ACCOUNT}:oidc-provider/{host}"))
+    assert desk.form("iam", own, **fields).status == 200
