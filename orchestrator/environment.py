@@ -205,6 +205,7 @@ class Environment(_Frozen):
         flavour: what provides the Kafka API (`msk`, ...).
         target: `embedded` or `aws`; an embedded result never counts as cloud. `elsewhere` is an adopted environment
             of which neither is known.
+        adopted: somebody else made it, so what nobody named may exist all the same.
         read_only: somebody else's: probes write nothing to it, and nothing of it is ever deleted.
         tags: the tags that everything must carry.
         roles: IAM role ARNs by purpose (`operator`, `connector`, `worker`, `ci`); an IAM principal names its own.
@@ -232,6 +233,7 @@ class Environment(_Frozen):
     log_group: str | None = None
     connect_url: str | None = None
     schema_registry: SchemaRegistry | None = None
+    adopted: bool = False
     read_only: bool = False
     connect: KafkaConnect | None = None
     tags: dict[str, str] = Field(default_factory=dict)

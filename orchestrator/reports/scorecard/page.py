@@ -58,6 +58,25 @@ def untested(card: Scorecard) -> list[Untested]:
     ]
 
 
+@dataclass(frozen=True)
+class Inapplicable:
+    """Contracts that mean nothing for what was verified, and why."""
+
+    reason: str
+    contracts: tuple[str, ...]
+
+
+def inapplicable(card: Scorecard) -> list[Inapplicable]:
+    """Return what does not apply, grouped by the reason; a contract is named once, whatever the layers."""
+    groups: dict[str, dict[str, None]] = {}
+    for row in card.risks:
+        for cell in row.cells.values():
+            for proof in cell.proofs:
+                if proof.status == "not_applicable":
+                    groups.setdefault(proof.why, {})[proof.contract] = None
+    return [Inapplicable(reason, tuple(contracts)) for reason, contracts in groups.items()]
+
+
 def render_html(card: Scorecard) -> str:
     """Return the page; it needs no other file and runs no script."""
     return page(
@@ -69,6 +88,7 @@ def render_html(card: Scorecard) -> str:
         unresolved=unresolved(card),
         stale=card.cells("stale"),
         untested=untested(card),
+        inapplicable=inapplicable(card),
         changes=card.difference.changes if card.difference else (),
     )
 
@@ -103,6 +123,10 @@ def render_markdown(card: Scorecard) -> str:
             for waiver in card.waivers
         ]
         lines.append("")
+    if idle := inapplicable(card):
+        lines += ["<details><summary>Not applicable</summary>", ""]
+        lines += [f"- {escape(group.reason)}: {', '.join(map(code, group.contracts))}" for group in idle]
+        lines += ["", "</details>", ""]
     lines += [f"<sub>{len(card.reports)} reports, commit {code(card.commit[:12])}, {card.generated_at}</sub>", ""]
     return "\n".join(lines)
 

@@ -44,6 +44,23 @@ def test_every_other_layer_is_still_open() -> None:
     assert (made.exit_code, made.blockers[0].status) == (3, "not_covered")
 
 
+def test_a_rule_under_which_nothing_applies_proves_nothing() -> None:
+    note = {"id": GOOD.id, "title": "t", "risk": GOOD.risk, "layers": ["local"], "reason": "no registry is declared"}
+    rule = {"risk": GOOD.id, "layer": "local"}
+    alone = card(run(not_applicable=(note,)), catalogue=[entry(GOOD)], blocking=[rule])
+    assert (alone.exit_code, alone.blockers[0].status) == (3, "not_applicable")
+    assert "no registry is declared" in alone.blockers[0].reason
+    other = replace(UNKNOWN, status="verified", reason="")
+    wide = card(
+        run(other, not_applicable=(note,)),
+        catalogue=[entry(GOOD), entry(UNKNOWN)],
+        blocking=[{"risk": "*", "layer": "local"}],
+    )
+    assert (wide.exit_code, wide.blocking_declared) == (0, 2)
+    for text in (render_html(wide), render_markdown(wide)):
+        assert "no registry is declared" in text
+
+
 def test_a_stale_result_does_not_lift_a_block() -> None:
     made = card(run(GOOD, FIXED, at=ago(days=9)), catalogue=ALL, blocking=[{"risk": GOOD.id, "layer": "local"}])
     assert (made.exit_code, made.blockers[0].status) == (3, "stale")
