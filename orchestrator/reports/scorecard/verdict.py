@@ -15,7 +15,8 @@ def judge(card: Scorecard, spec: ScorecardSpec, now: datetime) -> Scorecard:
     """Return the card with its blockers, waivers, verdict and exit code.
 
     A risk that does not apply blocks nothing, but a rule under which nothing applies proves nothing, and blocks:
-    else a part that is taken out of the spec would take its blockers along. A waiver takes nothing away: it stands beside the blocker.
+    else a part that is taken out of the spec would take its blockers along. A waiver takes nothing away: it stands
+    beside the blocker.
 
     Raises:
         UsageError: the spec marks a risk as blocking that no row of the card is about.
