@@ -295,7 +295,8 @@ def contracts_for(
     Raises:
         UsageError: a pattern selects nothing.
     """
-    applicable, others = [], []
+    applicable: list[Entry] = []
+    others: list[Entry] = []
     for entry in (registry or load()).entries():
         (others if entry.inapplicable(environment) else applicable).append(entry)
     members = [member for entry in applicable for member in entry.expand(environment)]

@@ -196,6 +196,18 @@ class SchemaRegistry(_Frozen):
     secret_arn: str | None = None
 
 
+class AlarmRouting(_Frozen):
+    """Where the environment's alarms go.
+
+    Attributes:
+        topic_arn: the SNS topic that every alarm tells.
+        queue_url: the SQS queue of the environment's own that is subscribed to it.
+    """
+
+    topic_arn: str
+    queue_url: str
+
+
 class Environment(_Frozen):
     """Everything a contract may look at.
 
@@ -213,6 +225,8 @@ class Environment(_Frozen):
         state_bucket: the bucket that holds the provisioning state; None when it is in files of this machine.
         connect_url: the REST interface of the first connector's first worker, where there is one.
         connect: Kafka Connect, None without it.
+        alarms: where alarms go, None without alarms.
+        flow_log_id: the VPC's flow log, None without one.
     """
 
     lease_id: str
@@ -236,6 +250,8 @@ class Environment(_Frozen):
     adopted: bool = False
     read_only: bool = False
     connect: KafkaConnect | None = None
+    alarms: AlarmRouting | None = None
+    flow_log_id: str | None = None
     tags: dict[str, str] = Field(default_factory=dict)
 
     @property
