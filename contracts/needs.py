@@ -100,6 +100,22 @@ _NEEDS: dict[str, Need] = {
         "the environment has no canary source",
         "declare connect.canary",
     ),
+    "alarms": Need(
+        # Somebody else's alarms are found by the cluster's name, which a cluster of MSK has.
+        lambda e: e.alarms is not None or (e.adopted and e.cluster.arn.startswith("arn:")),
+        "the environment has no alarms",
+        "declare observability.alarms",
+    ),
+    "alarms.queue": Need(
+        lambda e: e.alarms is not None,
+        "the environment names no queue in which an alarm could be seen to arrive",
+        "declare observability.alarms",
+    ),
+    "flow-log": Need(
+        lambda e: e.flow_log_id is not None or (e.adopted and e.network is not None),
+        "the environment has no flow log",
+        "declare observability.flow_logs",
+    ),
     "tags": Need(lambda e: bool(e.tags), "the environment declares no tags"),
 }
 

@@ -67,8 +67,8 @@ _BECOME = Need("BecomeTheEnvironmentsRoles", ("sts:AssumeRole",), _ROLES)
 _LOOK_NETWORK = Need(
     "LookAtNetworks",
     (
-        "ec2:DescribeAvailabilityZones", "ec2:DescribeFlowLogs", "ec2:DescribeInternetGateways", "ec2:DescribeNatGateways",
-        "ec2:DescribeNetworkInterfaces", "ec2:DescribeRouteTables",
+        "ec2:DescribeAvailabilityZones", "ec2:DescribeFlowLogs", "ec2:DescribeInternetGateways",
+        "ec2:DescribeNatGateways", "ec2:DescribeNetworkInterfaces", "ec2:DescribeRouteTables",
         "ec2:DescribeSecurityGroupRules", "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeTags",
         "ec2:DescribeVpcAttribute", "ec2:DescribeVpcEndpoints", "ec2:DescribeVpcs", "ec2:DescribePrefixLists",
     ),
@@ -86,8 +86,8 @@ _LOOK_BUCKETS = Need(
 _LIST = Need(
     "ListWhatHasNoTagFilter",
     (
-        "acm-pca:ListCertificateAuthorities", "cloudwatch:DescribeAlarms", "iam:ListPolicies", "iam:ListRoles", "kafka:ListClusters",
-        "kafka:ListClustersV2", "kafka:ListConfigurations", "kafkaconnect:ListConnectors",
+        "acm-pca:ListCertificateAuthorities", "cloudwatch:DescribeAlarms", "iam:ListPolicies", "iam:ListRoles",
+        "kafka:ListClusters", "kafka:ListClustersV2", "kafka:ListConfigurations", "kafkaconnect:ListConnectors",
         "kafkaconnect:ListCustomPlugins", "kafkaconnect:ListWorkerConfigurations", "kms:ListAliases", "kms:ListKeys",
         "logs:DescribeLogGroups", "s3:ListAllMyBuckets", "secretsmanager:ListSecrets",
         "sns:GetSubscriptionAttributes", "sns:ListTopics", "sqs:ListQueues",
@@ -209,8 +209,8 @@ _REMOVE = (
     Need(
         "RemoveNetwork",
         (
-            "ec2:DeleteFlowLogs", "ec2:DeleteNetworkInterface", "ec2:DeleteRouteTable", "ec2:DeleteSecurityGroup", "ec2:DeleteSubnet",
-            "ec2:DeleteVpc", "ec2:DeleteVpcEndpoints", "ec2:DisassociateRouteTable",
+            "ec2:DeleteFlowLogs", "ec2:DeleteNetworkInterface", "ec2:DeleteRouteTable", "ec2:DeleteSecurityGroup",
+            "ec2:DeleteSubnet", "ec2:DeleteVpc", "ec2:DeleteVpcEndpoints", "ec2:DisassociateRouteTable",
             "ec2:RevokeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress",
         ),
         _TAGGED_NETWORK,

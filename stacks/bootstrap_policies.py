@@ -34,8 +34,8 @@ _READ = (
 _DELETE_TAGGED = (
     "acm-pca:DeleteCertificateAuthority", "acm-pca:UpdateCertificateAuthority",
     "ec2:DeleteFlowLogs", "ec2:DeleteNetworkInterface", "ec2:DeleteRouteTable", "ec2:DeleteSecurityGroup",
-    "ec2:DeleteSubnet", "ec2:DeleteVpc", "ec2:DeleteVpcEndpoints", "ec2:DisassociateRouteTable", "ec2:RevokeSecurityGroupEgress",
-    "ec2:RevokeSecurityGroupIngress",
+    "ec2:DeleteSubnet", "ec2:DeleteVpc", "ec2:DeleteVpcEndpoints", "ec2:DisassociateRouteTable",
+    "ec2:RevokeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress",
     "kafka:BatchDisassociateScramSecret", "kafka:DeleteCluster",
     "kms:DeleteAlias", "kms:ScheduleKeyDeletion",
     "logs:DeleteLogGroup",
