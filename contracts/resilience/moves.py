@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from contracts.access import ANSWER_S, Access
 from contracts.clients.workbench import Workbench
@@ -34,16 +35,25 @@ def move(access: Access, watch: Watch) -> Outcome:
     others = [broker for broker in brokers if broker != leader][:2]
     with Load(bench) as load:
         before = load.acknowledged
-        connection = access.any_connection(access.operator, watch)
-        code, message = reassign.move_partition(connection, bench.name, 0, others, timeout_ms=int(ANSWER_S * 1000))
-        if code != 0:
-            raise ProbeError(f"the partition cannot be moved: {error_name(code)} {message}".rstrip())
-        bench.until(lambda: _arrived(access, bench, watch), "the replicas to arrive")
+        move_to(access, bench, others, watch)
         ride = load.finish()
     now = bench.leaders()[0]
     if now == leader:
         return Failed(f"broker {leader} still leads the partition that was moved away from it", ride.evidence)
     return judge_ride(ride, before, f"the partition moved from broker {leader} to {', '.join(map(str, others))}")
+
+
+def move_to(access: Access, bench: Workbench, brokers: Sequence[int], watch: Watch) -> None:
+    """Move the bench's first partition to these brokers, the preferred leader first, and wait until it is there.
+
+    Raises:
+        ProbeError: it cannot be moved, or does not arrive in the probe's time.
+    """
+    connection = access.any_connection(access.operator, watch)
+    code, message = reassign.move_partition(connection, bench.name, 0, brokers, timeout_ms=int(ANSWER_S * 1000))
+    if code != 0:
+        raise ProbeError(f"the partition cannot be moved: {error_name(code)} {message}".rstrip())
+    bench.until(lambda: _arrived(access, bench, watch), "the replicas to arrive")
 
 
 def _arrived(access: Access, bench: Workbench, watch: Watch) -> bool:
