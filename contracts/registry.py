@@ -46,6 +46,7 @@ MODULES = (
     "contracts.iam.state",
     "contracts.iam.views",
     "contracts.bucket",
+    "contracts.bucket_encryption",
     "contracts.bucket_settings",
     "contracts.network",
     "contracts.network_paths",

@@ -34,6 +34,32 @@ def tls_only(arn: str) -> Statement:
     }
 
 
+def only_under(key_arn: pulumi.Input[str], arn: str) -> list[Statement]:
+    """Return the statements that refuse an object under any key but one.
+
+    A put without an encryption header is let through: the bucket's default encryption takes it. One that asks for KMS
+    and names no key would get the account's default key ("Specifying server-side encryption with AWS KMS", Amazon S3
+    User Guide).
+    """
+    algorithm, key = "s3:x-amz-server-side-encryption", "s3:x-amz-server-side-encryption-aws-kms-key-id"
+    conditions: dict[str, dict[str, Any]] = {
+        "OnlyKms": {"StringNotEqualsIfExists": {algorithm: "aws:kms"}},
+        "OnlyThisKey": {"StringNotEqualsIfExists": {key: key_arn}},
+        "NoDefaultKey": {"StringEquals": {algorithm: "aws:kms"}, "Null": {key: "true"}},
+    }
+    return [
+        {
+            "Sid": sid,
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:PutObject",
+            "Resource": f"{arn}/*",
+            "Condition": condition,
+        }
+        for sid, condition in conditions.items()
+    ]
+
+
 def delivery_condition(inputs: StackInputs) -> dict[str, Any]:
     """Return the condition under which the log delivery service acts for this account alone."""
     return {
@@ -105,7 +131,7 @@ class Bucket(pulumi.ComponentResource):
         )
         # S3 refuses a policy and a public access block that are put at the same moment.
         after_block = pulumi.ResourceOptions(parent=self, depends_on=[block])
-        statements = [tls_only(bucket_arn(inputs))]
+        statements = [tls_only(bucket_arn(inputs)), *only_under(key_arn, bucket_arn(inputs))]
         if inputs.observability.flow_logs:
             statements += flow_log_delivery(inputs)
         self.policy = s3.BucketPolicy("data", bucket=bucket_id, policy=document(*statements), opts=after_block)

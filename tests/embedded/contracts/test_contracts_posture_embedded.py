@@ -28,8 +28,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
-from contracts.model import Result
+from contracts.model import Result, Watch
 from contracts.runner import run
+from contracts.wire.quotas import alter_quota, describe_quotas
 from orchestrator.environment import Environment
 from orchestrator.processes import wait_until
 from tests.embedded.contracts.harness import NOW, Harness
@@ -64,6 +65,24 @@ def test_an_acl_that_nobody_declared_is_drift(harness: Harness) -> None:
         assert wait_until(lambda: not admin.describe_acls(pattern).result(), deadline_s=60)
     failed(result, "has an ACL that nobody declared: ALLOW User:reader WRITE on TOPIC o*")
     assert probe(harness, "acl.drift").status == "verified"
+
+
+def test_a_quota_that_nobody_declared_is_drift(harness: Harness) -> None:
+    assert probe(harness, "client.quota.drift").status == "verified"
+    with harness.access() as access:
+        connection = access.any_connection(access.operator, Watch(10))
+
+        def held() -> bool:
+            return any(("client-id", "left-over") in quota.entity for quota in describe_quotas(connection)[2])
+
+        assert alter_quota(connection, "left-over", {"producer_byte_rate": 1e6}) == (0, "")
+        try:
+            assert wait_until(held, deadline_s=10)
+            result = probe(harness, "client.quota.drift")
+        finally:
+            alter_quota(connection, "left-over", {"producer_byte_rate": None})
+            assert wait_until(lambda: not held(), deadline_s=10)
+    failed(result, "has a quota that nobody declared: client-id left-over: producer_byte_rate=1e+06")
 
 
 def test_an_acl_that_is_gone_is_drift(harness: Harness) -> None:

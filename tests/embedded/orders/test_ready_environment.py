@@ -44,8 +44,8 @@ def test_verify_is_clean_and_shows_every_contract(orders: Orders, tmp_path: Path
     document = done.json()
     assert document["summary"]["verified"] >= 25
     others = {r["id"]: r for r in document["results"] if r["status"] != "verified"}
-    # The state is in files, and the provider may not simulate; no registry; Java clients may not be in the cache.
-    # What disturbs the cluster has to be asked for.
+    # Java clients may not be in the cache, the provider may not simulate, the embedded cloud has no metrics and no
+    # events, and what disturbs the cluster has to be asked for.
     unseen = {name for name in others if not name.startswith(("clients.matrix.java-", "production."))}
     elsewhere = {"iam.views.agree", "observability.metrics.arrive", "audit.trail"}
     assert unseen <= elsewhere, {i: r["reason"] for i, r in others.items()}
