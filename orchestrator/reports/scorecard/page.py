@@ -31,6 +31,11 @@ class Unresolved:
     command: str
     cells: tuple[tuple[Row, Cell], ...]
 
+    @property
+    def several(self) -> bool:
+        """Whether the command fills more than one cell."""
+        return len(self.cells) > 1
+
 
 @dataclass(frozen=True)
 class Untested:
@@ -41,12 +46,13 @@ class Untested:
 
 
 def unresolved(card: Scorecard) -> list[Unresolved]:
-    """Return what is unknown, failed or not covered although a contract could tell, grouped by the command."""
+    """Return what is failed, unknown or not covered although a contract could tell, by command, the worst first."""
     groups: dict[tuple[Layer, str], list[tuple[Row, Cell]]] = {}
     for row, layer, cell in card.cells("failed", "error", "not_covered"):
         if cell.speaks:
             groups.setdefault((layer, cell.resolve), []).append((row, cell))
-    return [Unresolved(layer, command, tuple(cells)) for (layer, command), cells in groups.items()]
+    found = [Unresolved(layer, command, tuple(cells)) for (layer, command), cells in groups.items()]
+    return sorted(found, key=lambda group: min(WORST_FIRST.index(cell.status) for _, cell in group.cells))
 
 
 def untested(card: Scorecard) -> list[Untested]:
@@ -79,13 +85,16 @@ def inapplicable(card: Scorecard) -> list[Inapplicable]:
 
 def render_html(card: Scorecard) -> str:
     """Return the page; it needs no other file and runs no script."""
+    open_cells = unresolved(card)
     return page(
         "scorecard.html.j2",
         card=card,
         style="failed" if card.blockers else "verified" if card.blocking_declared else "not_covered",
         counts=card.counts(),
         statuses=WORST_FIRST,
-        unresolved=unresolved(card),
+        unresolved=[
+            (layer, found) for layer in card.layers if (found := [one for one in open_cells if one.layer == layer])
+        ],
         stale=card.cells("stale"),
         untested=untested(card),
         inapplicable=inapplicable(card),

@@ -16,7 +16,7 @@ from orchestrator.reports.evidence import printable
 from orchestrator.reports.scorecard.difference import compare, read_previous
 from orchestrator.reports.scorecard.model import SCHEMA_FILE, Scorecard, scorecard_schema
 from orchestrator.reports.scorecard.page import render_html, render_markdown, write
-from tests.unit.reports.report_builders import BAD, GOOD, NASTY, UNKNOWN, ago, entry, many, run
+from tests.unit.reports.report_builders import BAD, GOOD, NASTY, UNKNOWN, UNSEEN, ago, entry, many, run
 from tests.unit.reports.test_scorecard_build import card, cell
 
 ALL = [entry(GOOD), entry(BAD), entry(UNKNOWN)]
@@ -59,6 +59,15 @@ def test_a_rule_under_which_nothing_applies_proves_nothing() -> None:
     assert (wide.exit_code, wide.blocking_declared) == (0, 2)
     for text in (render_html(wide), render_markdown(wide)):
         assert "no registry is declared" in text
+
+
+def test_what_is_open_is_told_once_for_each_layer_the_worst_first() -> None:
+    other = replace(UNSEEN, id="bucket.y", risk="an older risk")
+    page = render_html(card(run(other, UNKNOWN, BAD), catalogue=[entry(other), entry(UNKNOWN), entry(BAD)]))
+    part = page[page.index('id="unknown"') : page.index('id="stale"')]
+    assert (part.count("<h3>local: 3 risks"), part.count("<h3>cloud: 3 risks")) == (1, 1)
+    places = [part.index(f"--contract {name} ") for name in (BAD.id, UNKNOWN.id, other.id)]
+    assert places == sorted(places)
 
 
 def test_a_stale_result_does_not_lift_a_block() -> None:
