@@ -10,13 +10,12 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from contracts.access import Access
-from contracts.clients.workbench import Workbench
 from contracts.model import Failed, NotCovered, Outcome, ProbeError, Verified, Watch
 from contracts.registry import contract
 from contracts.resilience.brokers import ONE_REPLICA, durable_bench, wait_active, wait_in_sync
 from contracts.resilience.load import Load, judge_ride
-from contracts.resilience.moves import move_to
-from contracts.wire import WireError, requests
+from contracts.resilience.moves import move_to, placement
+from contracts.wire import WireError
 
 _POLL_S = 0.25
 
@@ -71,14 +70,14 @@ def added(access: Access, watch: Watch) -> Outcome:
         acknowledged = load.acknowledged
         _grow(access, len(before), watch)
         new = _new_broker(access, before, watch)
-        home = list(_replicas(access, bench, watch))
+        home = list(placement(access, bench, watch))
         guests = [new, *(broker for broker in home if broker != bench.leaders()[0])][: len(home)]
         move_to(access, bench, guests, watch)
         led = bench.leaders()[0]
         move_to(access, bench, home, watch)
         ride = load.finish()
     wait_in_sync(access, bench, watch)
-    returned = _replicas(access, bench, watch)
+    returned = placement(access, bench, watch)
     seen = judge_ride(ride, acknowledged, f"brokers were added, and broker {new} took a partition over")
     return judge_growth(seen, before, sorted(access.brokers(access.operator, watch)), led, returned, home)
 
@@ -110,8 +109,3 @@ def _new_broker(access: Access, before: Sequence[int], watch: Watch) -> int:
         if watch.remaining() <= 0.1:
             raise ProbeError("the control plane says that brokers were added, and the cluster knows none of them")
         time.sleep(_POLL_S)
-
-
-def _replicas(access: Access, bench: Workbench, watch: Watch) -> tuple[int, ...]:
-    seen = requests.metadata(access.any_connection(access.operator, watch), [bench.name]).topics[bench.name]
-    return seen.placement[0]

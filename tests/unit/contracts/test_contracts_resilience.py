@@ -10,7 +10,7 @@ import pytest
 
 from contracts.model import Contract, Failed, Outcome, ProbeError, Verified
 from contracts.registry import Registry
-from contracts.resilience import brokers, configuration, load, offsets, scaling
+from contracts.resilience import brokers, configuration, load, moves, offsets, scaling
 from contracts.resilience.load import Ride, judge_ride, longest_gap
 from contracts.runner import run
 from contracts.selection import Selection
@@ -78,6 +78,13 @@ def test_a_change_that_was_not_taken_up_or_not_taken_back_fails() -> None:
     assert reason(stuck) == "the brokers did not return to the checkpoint c revision 1"
     lost = judge_ride(ride(stored={0: (b"a",), 1: (b"c",)}), 1, "done")
     assert "were lost" in reason(configuration.judge_rollback(lost, old, new, old, "c revision 1"))
+
+
+def test_a_partition_that_stayed_or_did_not_return_fails() -> None:
+    rode = judge_ride(ride(), 1, "done")
+    assert isinstance(moves.judge_move(rode, 1, 2, [1, 3], [3, 1]), Verified)
+    assert "broker 1 still leads" in reason(moves.judge_move(rode, 1, 1, [1, 3], [1, 3]))
+    assert "did not return to brokers 1, 3" in reason(moves.judge_move(rode, 1, 2, [1, 3], [2, 3]))
 
 
 def test_brokers_that_were_not_added_not_used_or_not_left_again_fail() -> None:
