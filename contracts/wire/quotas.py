@@ -47,13 +47,21 @@ def describe_quotas(connection: BrokerConnection) -> tuple[int, str, tuple[Quota
     return code, message, tuple(sorted(reader.array(entry)))
 
 
-def alter_quota(connection: BrokerConnection, client_id: str, values: Mapping[str, float | None]) -> tuple[int, str]:
-    """Set, or remove where the value is None, limits of a client id; return (error code, message)."""
+def alter_quota(
+    connection: BrokerConnection, entity: Mapping[str, str | None], values: Mapping[str, float | None]
+) -> tuple[int, str]:
+    """Set limits of an entity, or remove them where the value is None; return (error code, message).
+
+    Args:
+        connection: to any broker.
+        entity: names by kind (`client-id`, `user`); None is the default of the kind.
+        values: limits by key.
+    """
     operations = codec.array(
         codec.string(key) + _float(value or 0.0) + codec.boolean(value is None) for key, value in values.items()
     )
-    entity = codec.array([codec.string("client-id") + codec.string(client_id)])
-    reader = connection.request(_ALTER, 0, codec.array([entity + operations]) + codec.boolean(False))
+    who = codec.array(codec.string(kind) + codec.string(name) for kind, name in entity.items())
+    reader = connection.request(_ALTER, 0, codec.array([who + operations]) + codec.boolean(False))
     reader.int32()
     answers = reader.array(
         lambda: (reader.int16(), reader.string(), reader.array(lambda: (reader.string(), reader.string())))

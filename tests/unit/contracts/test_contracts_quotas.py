@@ -47,7 +47,10 @@ def test_a_limit_is_set_or_removed_and_a_refusal_is_told() -> None:
     entity = codec.array([codec.string("client-id") + codec.string("batch")])
     refused = codec.int32(0) + codec.array([codec.int16(31) + codec.string("no") + entity])
     broker = _Broker(refused)
-    assert alter_quota(cast(BrokerConnection, broker), "batch", {"producer_byte_rate": None}) == (31, "no")
+    assert alter_quota(cast(BrokerConnection, broker), {"client-id": "batch"}, {"producer_byte_rate": None}) == (
+        31,
+        "no",
+    )
     operation = codec.string("producer_byte_rate") + struct.pack(">d", 0.0) + codec.boolean(True)
     assert broker.body == codec.array([entity + codec.array([operation])]) + codec.boolean(False)
 
