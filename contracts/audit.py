@@ -39,7 +39,12 @@ class Trail:
 
 
 def records_management_events(selectors: Mapping[str, Any]) -> bool:
-    """Tell whether a trail's event selectors, of either kind, take every management event."""
+    """Tell whether a trail's event selectors, of either kind, take every management event.
+
+    A trail without any takes them all (PutEventSelectors, AWS CloudTrail API Reference).
+    """
+    if not selectors.get("EventSelectors") and not selectors.get("AdvancedEventSelectors"):
+        return True
     if any(
         one.get("IncludeManagementEvents") and one.get("ReadWriteType", "All") == "All"
         for one in selectors.get("EventSelectors", [])

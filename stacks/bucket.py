@@ -43,8 +43,9 @@ def only_under(key_arn: pulumi.Input[str], arn: str) -> list[Statement]:
     """
     algorithm, key = "s3:x-amz-server-side-encryption", "s3:x-amz-server-side-encryption-aws-kms-key-id"
     conditions: dict[str, dict[str, Any]] = {
-        "OnlyKms": {"StringNotEqualsIfExists": {algorithm: "aws:kms"}},
-        "OnlyThisKey": {"StringNotEqualsIfExists": {key: key_arn}},
+        # Not "IfExists": a negated operator with it is true for a header that is absent.
+        "OnlyKms": {"Null": {algorithm: "false"}, "StringNotEquals": {algorithm: "aws:kms"}},
+        "OnlyThisKey": {"Null": {key: "false"}, "StringNotEquals": {key: key_arn}},
         "NoDefaultKey": {"StringEquals": {algorithm: "aws:kms"}, "Null": {key: "true"}},
     }
     return [

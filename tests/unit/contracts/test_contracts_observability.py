@@ -187,4 +187,6 @@ def test_event_selectors_of_both_kinds_are_understood() -> None:
     assert records_management_events({"AdvancedEventSelectors": [{"FieldSelectors": [management]}]})
     reads = {"Field": "readOnly", "Equals": ["true"]}
     assert not records_management_events({"AdvancedEventSelectors": [{"FieldSelectors": [management, reads]}]})
-    assert not records_management_events({})
+    data = {"Field": "eventCategory", "Equals": ["Data"]}
+    assert not records_management_events({"AdvancedEventSelectors": [{"FieldSelectors": [data]}]})
+    assert records_management_events({})  # the default of a trail
