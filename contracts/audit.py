@@ -86,6 +86,7 @@ def _wrong(trail: Trail) -> str:
     statement="A trail that covers the region is on, records every management event, signs its files and delivers them",
     remediation="Make a multi-region trail with log file validation for all management events, and start it",
     documentation="AWS CloudTrail User Guide, Creating a trail; Validating CloudTrail log file integrity",
+    needs=("account",),
     layers=("cloud",),
     vantage="control plane",
 )

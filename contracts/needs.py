@@ -100,6 +100,7 @@ _NEEDS: dict[str, Need] = {
         "the environment has no canary source",
         "declare connect.canary",
     ),
+    "account": Need(lambda e: e.cluster.arn.startswith("arn:"), "the environment names nothing of an AWS account"),
     "alarms": Need(
         # Somebody else's alarms are found by the cluster's name, which a cluster of MSK has.
         lambda e: e.alarms is not None or (e.adopted and e.cluster.arn.startswith("arn:")),

@@ -71,7 +71,7 @@ def test_list_and_show_and_extend(orders: Orders) -> None:
 def test_a_plan_shows_what_up_makes_and_makes_nothing(world: World, orders: Orders) -> None:
     planned = world.must("plan", REPOSITORY / "examples" / "orders.yaml", "--json").json()
     kinds = sorted(item["type"] for item in planned["resources"])
-    assert len(kinds) == 48
+    assert len(kinds) == 66
     assert kinds.count("aws:msk/cluster:Cluster") == 1
     assert {item["operation"] for item in planned["resources"]} == {"create"}
     assert not world.state.exists()
