@@ -46,7 +46,7 @@ format: $(STAMP)  ## Let ruff fix and format
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-resilience: setup  ## The production layer: reboot, kill and move brokers under load (two minutes)
+resilience: setup  ## The production layer under load: reboot, kill, move, add brokers, take a configuration back (minutes)
 	@$(BIN)/ephk up --name resilience
 	@$(BIN)/ephk verify resilience --layer production; status=$$?; $(BIN)/ephk down resilience && exit $$status
 

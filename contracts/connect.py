@@ -179,7 +179,7 @@ def judge_validation(answers: Mapping[str, Mapping[str, Any]]) -> Outcome:
     statement="The plugin itself finds no error in the live configuration of any connector",
     remediation="Correct the field that is named",
     documentation="Apache Kafka documentation, Kafka Connect: PUT /connector-plugins/{plugin-type}/config/validate",
-    needs=("connect.rest",),
+    needs=("connect", "connect.rest"),
 )
 def config_valid(access: Access, watch: Watch) -> Outcome:
     """Let the workers validate what is live."""
@@ -264,7 +264,7 @@ def secrets_not_exposed(access: Access, watch: Watch) -> Outcome:
     statement="The log group has lines of every connector's workers",
     remediation="Enable log delivery, and check the log group's resource policy",
     documentation="Amazon MSK Developer Guide, Logging for MSK Connect",
-    needs=("connect.logs",),
+    needs=("connect", "connect.logs"),
 )
 def logs_arrive(access: Access, watch: Watch) -> Outcome:
     """Look for a stream of each connector with an event in it."""

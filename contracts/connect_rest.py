@@ -28,7 +28,7 @@ _UNAUTHORIZED = 401
     statement="Every worker answers over REST and names the cluster that it works for",
     remediation="Look at the worker's log; restart the connector",
     documentation=_DOCUMENTATION,
-    needs=("connect.rest",),
+    needs=("connect", "connect.rest"),
 )
 def reachable(access: Access, watch: Watch) -> Outcome:
     """Ask every worker who it is."""
@@ -66,7 +66,7 @@ def judge_strangers(answers: Mapping[str, int]) -> Outcome:
     statement="Without credentials, and with a wrong password, every worker answers 401",
     remediation="Enable BasicAuthSecurityRestExtension (or a proxy that authenticates) on every worker",
     documentation=_DOCUMENTATION,
-    needs=("connect.rest",),
+    needs=("connect", "connect.rest"),
 )
 def auth_required(access: Access, watch: Watch) -> Outcome:
     """Ask for the connectors as nobody, and as the right user with a wrong password."""
@@ -129,7 +129,7 @@ def _say(reply: Any) -> str:
     statement="Every worker negotiates TLS 1.2 or 1.3 with a certificate that is trusted, and answers no plain HTTP",
     remediation="Set listeners=https://... with a key store, and listeners.https.ssl.enabled.protocols=TLSv1.2,TLSv1.3",
     documentation="Apache Kafka documentation, Kafka Connect: REST API (listeners.https.*); RFC 8996",
-    needs=("connect.rest",),
+    needs=("connect", "connect.rest"),
 )
 def tls_only(access: Access, watch: Watch) -> Outcome:
     """Shake hands with the certificate checked, try plain HTTP, offer an old version."""

@@ -187,7 +187,10 @@ def judge_least(broker: Described | None, client: Described | None, ports: Mappi
         single = rule.get("IpProtocol") == "tcp" and rule.get("FromPort") == rule.get("ToPort")
         if not single or rule["FromPort"] not in ports.values():
             return Failed(f"the brokers' security group opens {_span(rule)}, which is no listener's port", evidence)
-        if _sources(rule):
+        if ranges := [*rule.get("IpRanges", []), *rule.get("Ipv6Ranges", []), *rule.get("PrefixListIds", [])]:
+            named = next(iter(ranges[0].values()))
+            return Failed(f"the brokers' security group lets in {named} on {_span(rule)}, which is no group", evidence)
+        if rule.get("UserIdGroupPairs"):
             open_ports.add(rule["FromPort"])
     if closed := [listener for listener, port in ports.items() if port not in open_ports]:
         return Failed(f"the brokers' security group lets nobody reach the {', '.join(closed)} listener", evidence)
@@ -198,7 +201,10 @@ def judge_least(broker: Described | None, client: Described | None, ports: Mappi
     "network.security-group.least",
     title="Security groups open the listeners' ports and nothing else",
     risk="Whoever is in the network, or the internet, reaches ports that no client needs",
-    statement="The brokers' security group lets in the listeners' ports alone, and no group lets in 0.0.0.0/0 or ::/0",
+    statement=(
+        "The brokers' security group lets in the listeners' ports alone, from security groups and not from addresses, "
+        "and no group lets in 0.0.0.0/0 or ::/0"
+    ),
     remediation="One rule for each listener's port, with the clients' security group as its source",
     documentation="Amazon MSK Developer Guide, Port information; Amazon VPC User Guide, Security group rules",
     needs=("network", "listeners"),

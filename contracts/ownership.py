@@ -169,6 +169,43 @@ def authorities(access: Access) -> Iterator[Owned]:
         yield Owned("acm-pca certificate authority", arn, pairs(found))
 
 
+def alarms(access: Access) -> Iterator[Owned]:
+    """Yield alarms with the lease's id in their names."""
+    cloudwatch = access.client("cloudwatch")
+    for alarm in _pages(cloudwatch, "describe_alarms", "MetricAlarms"):
+        if access.environment.lease_id in alarm["AlarmName"]:
+            found = cloudwatch.list_tags_for_resource(ResourceARN=alarm["AlarmArn"])["Tags"]
+            yield Owned("cloudwatch alarm", alarm["AlarmName"], pairs(found))
+
+
+def topics(access: Access) -> Iterator[Owned]:
+    """Yield SNS topics with the lease's id in their names."""
+    sns = access.client("sns")
+    for topic in _pages(sns, "list_topics", "Topics"):
+        if access.environment.lease_id in topic["TopicArn"]:
+            found = sns.list_tags_for_resource(ResourceArn=topic["TopicArn"])["Tags"]
+            yield Owned("sns topic", topic["TopicArn"], pairs(found))
+
+
+def queues(access: Access) -> Iterator[Owned]:
+    """Yield SQS queues with the lease's id in their names."""
+    sqs = access.client("sqs")
+    for page in sqs.get_paginator("list_queues").paginate():
+        for url in page.get("QueueUrls", []):
+            if access.environment.lease_id in url:
+                yield Owned("sqs queue", url, dict(sqs.list_queue_tags(QueueUrl=url).get("Tags", {})))
+
+
+def flow_logs(access: Access) -> Iterator[Owned]:
+    """Yield the flow logs of the environment's VPC."""
+    network = access.environment.network
+    if network is None:
+        return
+    only = [{"Name": "resource-id", "Values": [network.vpc_id]}]
+    for item in _pages(access.client("ec2"), "describe_flow_logs", "FlowLogs", Filter=only):
+        yield Owned("ec2 flow log", item["FlowLogId"], pairs(item.get("Tags")))
+
+
 #: Every question, by name.
 QUESTIONS: dict[str, Question] = {
     "tagging API": tagged,
@@ -192,4 +229,8 @@ QUESTIONS: dict[str, Question] = {
     "kms keys": keys,
     "log groups": log_groups,
     "private CA": authorities,
+    "alarms": alarms,
+    "topics": topics,
+    "queues": queues,
+    "ec2 flow logs": flow_logs,
 }

@@ -35,6 +35,7 @@ MODULES = (
     "contracts.clients.delivery",
     "contracts.clients.transactions",
     "contracts.clients.groups",
+    "contracts.clients.quotas",
     "contracts.clients.matrix",
     "contracts.schemas.endpoint",
     "contracts.schemas.evolution",
@@ -46,14 +47,21 @@ MODULES = (
     "contracts.iam.state",
     "contracts.iam.views",
     "contracts.bucket",
+    "contracts.bucket_encryption",
     "contracts.bucket_settings",
     "contracts.network",
     "contracts.network_paths",
     "contracts.network_endpoint",
+    "contracts.flow_logs",
     "contracts.observability",
+    "contracts.alarms",
+    "contracts.alarm_delivery",
+    "contracts.audit",
     "contracts.resilience.brokers",
     "contracts.resilience.moves",
     "contracts.resilience.offsets",
+    "contracts.resilience.configuration",
+    "contracts.resilience.scaling",
     "contracts.tags",
     "contracts.connect_rest",
     "contracts.connect",
@@ -81,6 +89,15 @@ class Entry:
     not_on: NotOn | None = None
     module: str = field(default="", repr=False)
     disruptive: bool = False
+
+    def inapplicable(self, environment: Environment) -> str:
+        """Return why the contract means nothing for an environment, or an empty text when it does mean something.
+
+        Two declared predicates decide, and never a probe: flavours that lack what it is about (`not_on`), and parts
+        that the environment's spec does not declare (`contracts.needs`).
+        """
+        by_flavour = self.not_on.reason(environment) if self.not_on else ""
+        return by_flavour or needs_module.undeclared(environment, self.needs)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the entry as `ephk contracts --json` shows it."""
@@ -288,15 +305,13 @@ def contracts_for(
     Raises:
         UsageError: a pattern selects nothing.
     """
-    entries = (registry or load()).entries()
-    members = [
-        member
-        for entry in entries
-        if not (entry.not_on and entry.not_on.reason(environment))
-        for member in entry.expand(environment)
-    ]
+    applicable: list[Entry] = []
+    others: list[Entry] = []
+    for entry in (registry or load()).entries():
+        (others if entry.inapplicable(environment) else applicable).append(entry)
+    members = [member for entry in applicable for member in entry.expand(environment)]
     selection = select if isinstance(select, Selection) else Selection(tuple(select))
-    return selection.choose(members, [entry for entry in entries if entry.not_on])
+    return selection.choose(members, others)
 
 
 def not_applicable(
@@ -306,6 +321,6 @@ def not_applicable(
     selection = select if isinstance(select, Selection) else Selection(tuple(select))
     found = []
     for entry in selection.meant((registry or load()).entries()):
-        if entry.not_on and (reason := entry.not_on.reason(environment)):
+        if reason := entry.inapplicable(environment):
             found.append((entry, reason))
     return found

@@ -242,5 +242,6 @@ def new_environment(
             ca_pem=ca_pem,
         ),
         principals=tuple(principals),
+        adopted=True,
         **parts,
     )

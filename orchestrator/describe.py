@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from orchestrator.aws import AwsSession
-from orchestrator.environment import Bucket, Cluster, Environment, Listener, Network, Principal, Topic
+from orchestrator.environment import AlarmRouting, Bucket, Cluster, Environment, Listener, Network, Principal, Topic
 from orchestrator.lease import Lease
 from orchestrator.spec import EnvironmentSpec
 from orchestrator.target import Target
@@ -15,6 +15,7 @@ from stacks.inputs import (
     BrokerInputs,
     ConnectInputs,
     ConnectorInputs,
+    ObservabilityInputs,
     PluginInputs,
     PrincipalInputs,
     RegistryInputs,
@@ -67,6 +68,8 @@ def describe_environment(
             "roles": roles,
             "boundary_arn": outputs.get("boundary_arn"),
             "log_group": outputs.get("log_group"),
+            "alarms": AlarmRouting(**outputs["alarms"]) if outputs.get("alarms") else None,
+            "flow_log_id": outputs.get("flow_log_id"),
             **_connect(lease, spec, outputs, session, target),
         }
     )
@@ -201,6 +204,9 @@ def stack_inputs(
         ),
         boundary_arn=boundary_arn,
         connect=_connect_inputs(spec, plugins),
+        observability=(
+            ObservabilityInputs(**spec.observability.model_dump()) if spec.observability else ObservabilityInputs()
+        ),
     )
 
 

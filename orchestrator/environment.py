@@ -199,6 +199,18 @@ class SchemaRegistry(_Frozen):
     secret_arn: str | None = None
 
 
+class AlarmRouting(_Frozen):
+    """Where the environment's alarms go.
+
+    Attributes:
+        topic_arn: the SNS topic that every alarm tells.
+        queue_url: the SQS queue of the environment's own that is subscribed to it.
+    """
+
+    topic_arn: str
+    queue_url: str
+
+
 class Environment(_Frozen):
     """Everything a contract may look at.
 
@@ -208,6 +220,7 @@ class Environment(_Frozen):
         flavour: what provides the Kafka API (`msk`, ...).
         target: `embedded` or `aws`; an embedded result never counts as cloud. `elsewhere` is an adopted environment
             of which neither is known.
+        adopted: somebody else made it, so what nobody named may exist all the same.
         read_only: somebody else's: probes write nothing to it, and nothing of it is ever deleted.
         tags: the tags that everything must carry.
         roles: IAM role ARNs by purpose (`operator`, `connector`, `worker`, `ci`); an IAM principal names its own.
@@ -215,6 +228,8 @@ class Environment(_Frozen):
         state_bucket: the bucket that holds the provisioning state; None when it is in files of this machine.
         connect_url: the REST interface of the first connector's first worker, where there is one.
         connect: Kafka Connect, None without it.
+        alarms: where alarms go, None without alarms.
+        flow_log_id: the VPC's flow log, None without one.
     """
 
     lease_id: str
@@ -235,8 +250,11 @@ class Environment(_Frozen):
     log_group: str | None = None
     connect_url: str | None = None
     schema_registry: SchemaRegistry | None = None
+    adopted: bool = False
     read_only: bool = False
     connect: KafkaConnect | None = None
+    alarms: AlarmRouting | None = None
+    flow_log_id: str | None = None
     tags: dict[str, str] = Field(default_factory=dict)
 
     @property

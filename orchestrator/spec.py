@@ -13,6 +13,7 @@ from orchestrator.connect_spec import CANARY_NUMBERS, CANARY_TOPIC, ConnectorSpe
 from orchestrator.environment import Grant, Mechanism
 from orchestrator.errors import UsageError
 from orchestrator.spec_contracts import CommandSpec, ContractSpec, TopicExpectation, contract_problems
+from orchestrator.spec_observability import ObservabilitySpec
 from orchestrator.spec_registry import SchemaRegistrySpec
 from orchestrator.spec_scorecard import BlockingRisk, ScorecardSpec, Waiver
 from orchestrator.spec_source import Problem, SpecSource
@@ -169,6 +170,7 @@ class EnvironmentSpec(_Strict):
         create_deadline: how long provisioning may take; None takes 90 minutes on aws, 20 on the embedded target.
         budget_usd: the most that it may cost over its ttl, by the estimate, USD.
         schema_registry: a registry to run or to use; None has none.
+        observability: alarms and flow logs; None has none.
     """
 
     name: EnvironmentName = "default"
@@ -189,6 +191,7 @@ class EnvironmentSpec(_Strict):
     contracts: tuple[ContractSpec, ...] = ()
     scorecard: ScorecardSpec = ScorecardSpec()
     connect: ConnectSpec | None = None
+    observability: ObservabilitySpec | None = None
 
     @model_validator(mode="after")
     def _topics_of_the_canary(self) -> EnvironmentSpec:
@@ -247,6 +250,10 @@ class EnvironmentSpec(_Strict):
                         f"must not exceed the {self.brokers.count} brokers, is {topic.replication_factor}",
                     )
                 )
+        alarms = self.observability is not None and self.observability.alarms
+        if alarms and self.brokers.instance_type.startswith("express."):
+            told = "Express brokers lack half of the metrics that alarms are for; set it to false"
+            found.append(Problem(("observability", "alarms"), told))
         found += contract_problems(self.contracts, {principal.name for principal in self.principals})
         if self.connect is not None:
             found += self.connect.problems(topic.name for topic in self.topics)
@@ -350,6 +357,7 @@ def _fields_at(path: tuple[str | int, ...]) -> str:
         "blocking": BlockingRisk,
         "waivers": Waiver,
         "connect": ConnectSpec,
+        "observability": ObservabilitySpec,
         "plugins": PluginSpec,
         "connectors": ConnectorSpec,
     }

@@ -17,6 +17,7 @@ _ANY = "ephk-????????"
 
 _READ = (
     "acm-pca:Describe*", "acm-pca:Get*", "acm-pca:List*",
+    "cloudwatch:DescribeAlarms", "cloudwatch:ListTagsForResource",
     "ec2:Describe*",
     "iam:GetPolicy", "iam:GetPolicyVersion", "iam:GetRole", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies",
     "iam:ListInstanceProfilesForRole", "iam:ListPolicies", "iam:ListPolicyVersions", "iam:ListRolePolicies",
@@ -27,13 +28,14 @@ _READ = (
     "logs:DescribeLogGroups", "logs:ListTagsForResource",
     "s3:ListAllMyBuckets",
     "secretsmanager:DescribeSecret", "secretsmanager:GetResourcePolicy", "secretsmanager:ListSecrets",
+    "sns:Get*", "sns:List*", "sqs:Get*", "sqs:List*",
     "tag:GetResources",
 )  # fmt: skip
 _DELETE_TAGGED = (
     "acm-pca:DeleteCertificateAuthority", "acm-pca:UpdateCertificateAuthority",
-    "ec2:DeleteNetworkInterface", "ec2:DeleteRouteTable", "ec2:DeleteSecurityGroup", "ec2:DeleteSubnet",
-    "ec2:DeleteVpc", "ec2:DeleteVpcEndpoints", "ec2:DisassociateRouteTable", "ec2:RevokeSecurityGroupEgress",
-    "ec2:RevokeSecurityGroupIngress",
+    "ec2:DeleteFlowLogs", "ec2:DeleteNetworkInterface", "ec2:DeleteRouteTable", "ec2:DeleteSecurityGroup",
+    "ec2:DeleteSubnet", "ec2:DeleteVpc", "ec2:DeleteVpcEndpoints", "ec2:DisassociateRouteTable",
+    "ec2:RevokeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress",
     "kafka:BatchDisassociateScramSecret", "kafka:DeleteCluster",
     "kms:DeleteAlias", "kms:ScheduleKeyDeletion",
     "logs:DeleteLogGroup",
@@ -41,7 +43,8 @@ _DELETE_TAGGED = (
 )  # fmt: skip
 _MAKE_TAGGED = (
     "acm-pca:CreateCertificateAuthority", "acm-pca:TagCertificateAuthority",
-    "ec2:CreateRouteTable", "ec2:CreateSecurityGroup", "ec2:CreateSubnet", "ec2:CreateVpc", "ec2:CreateVpcEndpoint",
+    "ec2:CreateFlowLogs", "ec2:CreateRouteTable", "ec2:CreateSecurityGroup", "ec2:CreateSubnet",
+    "ec2:CreateVpc", "ec2:CreateVpcEndpoint",
     "kafka:CreateCluster", "kafka:CreateClusterV2",
     "kms:CreateKey", "kms:TagResource",
     "logs:CreateLogGroup",
@@ -51,7 +54,8 @@ _USE_TAGGED = (
     "acm-pca:ImportCertificateAuthorityCertificate", "acm-pca:IssueCertificate",
     "ec2:AssociateRouteTable", "ec2:AuthorizeSecurityGroupEgress", "ec2:AuthorizeSecurityGroupIngress",
     "ec2:ModifySubnetAttribute", "ec2:ModifyVpcAttribute", "ec2:ModifyVpcEndpoint",
-    "ec2:CreateRouteTable", "ec2:CreateSecurityGroup", "ec2:CreateSubnet", "ec2:CreateVpcEndpoint",
+    "ec2:CreateFlowLogs", "ec2:CreateRouteTable", "ec2:CreateSecurityGroup", "ec2:CreateSubnet",
+    "ec2:CreateVpcEndpoint",
     "kafka:BatchAssociateScramSecret", "kafka:UpdateSecurity",
     "kms:CreateAlias", "kms:CreateGrant", "kms:Decrypt", "kms:EnableKeyRotation", "kms:Encrypt",
     "kms:GenerateDataKey*", "kms:PutKeyPolicy",
@@ -101,6 +105,10 @@ def teardown_statements(account_id: str) -> list[Statement]:
     return [
         allow("Look", _READ, ["*"]),
         allow("DeleteTagged", _DELETE_TAGGED, ["*"], condition=_tagged("Resource")),
+        allow("DeleteAlarms", ["cloudwatch:DeleteAlarms"], [f"arn:aws:cloudwatch:*:{account_id}:alarm:{_ANY}-*"]),
+        allow("DeleteTopics", ["sns:DeleteTopic"], [f"arn:aws:sns:*:{account_id}:{_ANY}-alarms"]),
+        allow("DeleteQueues", ["sqs:DeleteQueue"], [f"arn:aws:sqs:*:{account_id}:{_ANY}-alarms"]),
+        allow("EndFlowLogDelivery", ["logs:DeleteLogDelivery"], ["*"]),
         allow("DeleteAlias", ["kms:DeleteAlias"], [f"arn:aws:kms:*:{account_id}:alias/{_ANY}"]),
         allow(
             "DeleteConfiguration",
@@ -156,6 +164,22 @@ def provisioning_statements(account_id: str, boundary_arn: object) -> list[State
             condition=_tagged("Request"),
         ),
         allow("UseTagged", _USE_TAGGED, ["*"], condition=_tagged("Resource")),
+        allow(
+            "MakeAlarms",
+            ["cloudwatch:PutMetricAlarm", "cloudwatch:TagResource", "cloudwatch:SetAlarmState"],
+            [f"arn:aws:cloudwatch:*:{account_id}:alarm:{_ANY}-*"],
+        ),
+        allow(
+            "MakeTopics",
+            ["sns:CreateTopic", "sns:Subscribe", "sns:TagResource"],
+            [f"arn:aws:sns:*:{account_id}:{_ANY}-alarms"],
+        ),
+        allow(
+            "MakeQueues",
+            ["sqs:CreateQueue", "sqs:DeleteMessage", "sqs:ReceiveMessage", "sqs:SetQueueAttributes", "sqs:TagQueue"],
+            [f"arn:aws:sqs:*:{account_id}:{_ANY}-alarms"],
+        ),
+        allow("DeliverFlowLogs", ["logs:CreateLogDelivery"], ["*"]),
         allow("MakeAlias", ["kms:CreateAlias"], [f"arn:aws:kms:*:{account_id}:alias/{_ANY}"]),
         allow(
             "MakeConfiguration",

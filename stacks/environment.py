@@ -19,6 +19,7 @@ from stacks.inputs import StackInputs
 from stacks.kafka import Kafka
 from stacks.keys import Keys
 from stacks.network import Network
+from stacks.observability import Alarms, FlowLog
 
 #: One class of each of the SDK's packages that the components use.
 _CLASSES = {
@@ -49,7 +50,8 @@ def deploy(inputs: StackInputs) -> None:
     (`operator`, `connector`), `principal_role_arns` (by IAM principal), `boundary_arn`, `secret_arns` (by
     SCRAM principal), `certificate_authority_arn` (null without mTLS), `registry_secret_arn` (null without a schema
     registry of the environment's own), `connect` (`log_group`, `security_group_id`,
-    and by connector `connector_arns` and `role_arns`; null without Connect). None of them is secret.
+    and by connector `connector_arns` and `role_arns`; null without Connect), `alarms` (`topic_arn`, `queue_url`; null
+    without alarms), `flow_log_id` (null without a flow log). None of them is secret.
     """
     keys = Keys(inputs)
     authority = Authority(inputs) if inputs.mtls else None
@@ -78,6 +80,10 @@ def deploy(inputs: StackInputs) -> None:
             key_arn=keys.key.arn,
         )
 
+    # Last: nothing waits for it, and brokers are starting meanwhile.
+    alarms = Alarms(inputs, inputs.observability.notify) if inputs.observability.alarms else None
+    flow_log = FlowLog(inputs, network, bucket) if inputs.observability.flow_logs else None
+
     pulumi.export("vpc_id", network.vpc.id)
     pulumi.export("subnet_ids", [subnet.id for subnet in network.subnets])
     pulumi.export("route_table_ids", [table.id for table in network.route_tables])
@@ -96,4 +102,6 @@ def deploy(inputs: StackInputs) -> None:
     pulumi.export("secret_arns", {name: secret.arn for name, secret in credentials.secrets.items()})
     pulumi.export("certificate_authority_arn", authority.authority.arn if authority else None)
     pulumi.export("connect", connect.exports() if connect else None)
+    pulumi.export("alarms", alarms.exports() if alarms else None)
+    pulumi.export("flow_log_id", flow_log.flow_log.id if flow_log else None)
     pulumi.export("registry_secret_arn", credentials.registry.arn if credentials.registry else None)

@@ -108,6 +108,21 @@ class RegistryInputs:
 
 
 @dataclass(frozen=True)
+class ObservabilityInputs:
+    """What watches the environment.
+
+    Attributes:
+        alarms: whether there are alarms with a topic and a queue.
+        notify: SNS topics of the team's own that alarms tell, too.
+        flow_logs: whether the VPC has a flow log.
+    """
+
+    alarms: bool = False
+    notify: tuple[str, ...] = ()
+    flow_logs: bool = False
+
+
+@dataclass(frozen=True)
 class StackInputs:
     """One environment.
 
@@ -128,6 +143,7 @@ class StackInputs:
         registry: the schema registry's user, whose secret the stack keeps; None without a registry of our own.
         boundary_arn: the account's permissions boundary for every role; None makes one of the environment's own.
         connect: Kafka Connect, None without it.
+        observability: what watches the environment; nothing by default.
     """
 
     lease_id: str
@@ -146,6 +162,7 @@ class StackInputs:
     registry: RegistryInputs | None = None
     boundary_arn: str | None = None
     connect: ConnectInputs | None = None
+    observability: ObservabilityInputs = ObservabilityInputs()
 
     def __post_init__(self) -> None:
         if not self.iam:

@@ -75,7 +75,8 @@ class Workbench:
 
     def producer(self, **settings: object) -> Producer:
         """Return an idempotent producer that waits for all replicas; settings are librdkafka's, `_` for `.`."""
-        named = {name.replace("_", "."): value for name, value in settings.items()}
+        # A callback keeps its name: confluent-kafka calls it so itself.
+        named = {name if name.endswith("_cb") else name.replace("_", "."): value for name, value in settings.items()}
         patience = int(max(ANSWER_S, self.watch.remaining()) * 1000)
         usual = {"acks": "all", "enable.idempotence": True, "linger.ms": 0, "message.timeout.ms": patience}
         return Producer(self._config({**usual, **named}), logger=_SILENT)

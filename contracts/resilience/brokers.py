@@ -5,24 +5,27 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Mapping
 
 import psutil
 from botocore.exceptions import ClientError
+from confluent_kafka import TopicPartition
 
-from contracts.access import Access, Address
+from contracts.access import ANSWER_S, Access, Address
 from contracts.clients.workbench import Workbench
-from contracts.model import NotCovered, Outcome, ProbeError, Watch
+from contracts.model import Failed, NotCovered, Outcome, ProbeError, Verified, Watch
 from contracts.registry import contract
 from contracts.resilience.load import Load, judge_ride
-from contracts.wire import WireError, requests
+from contracts.wire import WireError, error_name, requests
 
 #: As production has it: one of three replicas may be missing.
 _DURABLE = {"min.insync.replicas": "2"}
 _POLL_S = 0.25
-_ONE_REPLICA = "the cluster has fewer than three brokers: with one broker gone, acks=all cannot be kept"
+ONE_REPLICA = "the cluster has fewer than three brokers: with one broker gone, acks=all cannot be kept"
 
 
-def _bench(access: Access, watch: Watch, purpose: str) -> Workbench:
+def durable_bench(access: Access, watch: Watch, purpose: str) -> Workbench:
+    """Return a scratch topic with replicas as production has them, once every partition has a leader."""
     bench = Workbench(access, watch, purpose, config=_DURABLE)
     bench.leaders()
     return bench
@@ -66,7 +69,10 @@ def wait_in_sync(access: Access, bench: Workbench, watch: Watch) -> None:
     "production.broker.reboot",
     title="A broker can be restarted under load",
     risk="Patching or a configuration change loses records or stops producers for longer than anybody planned",
-    statement="While one broker reboots, an idempotent producer with acks=all loses and doubles nothing and goes on",
+    statement=(
+        "While the broker that coordinates a group reboots, an idempotent producer with acks=all loses and doubles "
+        "nothing and goes on, and the group's committed offsets survive"
+    ),
     remediation="Three replicas, min.insync.replicas=2, and clients with retries and time-outs above the stall",
     documentation="Amazon MSK Developer Guide, Reboot a broker for an Amazon MSK cluster",
     needs=("operator", "writes"),
@@ -75,23 +81,60 @@ def wait_in_sync(access: Access, bench: Workbench, watch: Watch) -> None:
     deadline_s=300,
 )
 def reboot(access: Access, watch: Watch) -> Outcome:
-    """Ask the control plane to reboot a broker while a load runs."""
+    """Ask the control plane to reboot the coordinator of a group that has committed, while a load runs."""
     if access.environment.flavour != "msk":
         return NotCovered("only MSK's control plane reboots brokers")
     if access.environment.cluster.brokers < 3:
-        return NotCovered(_ONE_REPLICA)
+        return NotCovered(ONE_REPLICA)
     wait_active(access, watch)
-    bench = _bench(access, watch, "reboot")
+    bench = durable_bench(access, watch, "reboot")
+    kept = _commit(bench)
+    broker = _coordinator(access, bench, watch)
     with Load(bench) as load:
         before = load.acknowledged
         try:
-            access.client("kafka").reboot_broker(ClusterArn=access.environment.cluster.arn, BrokerIds=["1"])
+            access.client("kafka").reboot_broker(ClusterArn=access.environment.cluster.arn, BrokerIds=[str(broker)])
         except ClientError as error:
             raise ProbeError(f"the broker cannot be rebooted: {error.response['Error']['Message']}") from error
         wait_active(access, watch)
         ride = load.finish()
     wait_in_sync(access, bench, watch)
-    return judge_ride(ride, before, "broker 1 was rebooted")
+    access.forget_brokers()
+    return judge_offsets(judge_ride(ride, before, f"broker {broker} was rebooted"), kept, _committed(bench))
+
+
+def judge_offsets(ride: Outcome, before: Mapping[int, int], after: Mapping[int, int]) -> Outcome:
+    """Judge the offsets of a group, by partition, besides what the load saw."""
+    if not isinstance(ride, Verified):
+        return ride
+    evidence = {**ride.evidence, "committed before": dict(before), "committed after": dict(after)}
+    if dict(before) != dict(after):
+        return Failed("the group's committed offsets did not survive the restart of its coordinator", evidence)
+    return Verified(evidence)
+
+
+def _coordinator(access: Access, bench: Workbench, watch: Watch) -> int:
+    code, broker = requests.coordinator(access.any_connection(access.operator, watch), bench.group("kept"))
+    if code != 0:
+        raise ProbeError(f"the group has no coordinator: {error_name(code)}")
+    return broker.id
+
+
+def _places(bench: Workbench) -> list[TopicPartition]:
+    return [TopicPartition(bench.name, partition, partition + 1) for partition in range(bench.partitions)]
+
+
+def _commit(bench: Workbench) -> dict[int, int]:
+    """Commit another offset for each partition, and return them."""
+    with bench.consumer("kept") as consumer:
+        consumer.commit(offsets=_places(bench), asynchronous=False)
+    return {place.partition: place.offset for place in _places(bench)}
+
+
+def _committed(bench: Workbench) -> dict[int, int]:
+    with bench.consumer("kept") as consumer:
+        found = consumer.committed(_places(bench), timeout=bench.watch.remaining(ANSWER_S))
+    return {place.partition: place.offset for place in found}
 
 
 def owner_of(address: Address, lease_id: str) -> psutil.Process | None:
@@ -130,8 +173,8 @@ def killed(access: Access, watch: Watch) -> Outcome:
     if access.environment.target != "embedded":
         return NotCovered("nobody can kill a managed broker: production.broker.reboot restarts one")
     if access.environment.cluster.brokers < 3:
-        return NotCovered(_ONE_REPLICA)
-    bench = _bench(access, watch, "killed")
+        return NotCovered(ONE_REPLICA)
+    bench = durable_bench(access, watch, "killed")
     leader = bench.leaders()[0]
     address = access.brokers(access.operator, watch)[leader]
     process = owner_of(address, access.environment.lease_id)

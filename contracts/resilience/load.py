@@ -22,6 +22,9 @@ RATE = 50
 #: within a second or two; a killed broker is noticed after `broker.session.timeout.ms` (9 s) in KRaft, and clients
 #: look for the new leader after that (Apache Kafka documentation, Broker configs).
 STALL_LIMIT_S = 20.0
+#: What says, while it is under way, that it has to be taken back ("Amazon MSK metrics for monitoring Standard brokers";
+#: `orchestrator.msk_metrics` has the alarm).
+ROLL_BACK_WHEN = "UnderMinIsrPartitionCount above 0 for longer than the stall limit, or records refused"
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,7 @@ class Ride:
             "refused": dict(self.refused),
             "stall_s": round(self.stall_s, 2),
             "stall_limit_s": STALL_LIMIT_S,
+            "roll_back_when": ROLL_BACK_WHEN,
             "ack_ms": percentiles(self.latencies_s) if self.latencies_s else {},
         }
 

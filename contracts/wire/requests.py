@@ -50,6 +50,7 @@ class TopicMetadata:
         leaders: the leading broker's id by partition.
         replicas: how many replicas each partition has.
         in_sync: how many of them are in sync.
+        placement: the brokers that have a replica of each partition, the preferred leader first.
         operations: what the broker says that the principal may do (KIP-430); None when it did not say.
     """
 
@@ -58,6 +59,7 @@ class TopicMetadata:
     leaders: dict[int, int]
     replicas: dict[int, int]
     in_sync: dict[int, int]
+    placement: dict[int, tuple[int, ...]]
     operations: frozenset[str] | None
 
 
@@ -105,20 +107,28 @@ def metadata(connection: BrokerConnection, topics: list[str] | None) -> Metadata
         reader.string()  # rack
         return found
 
-    def partition() -> tuple[int, int, int, int]:
+    def partition() -> tuple[int, int, tuple[int, ...], int]:
         reader.int16()
         index, leader = reader.int32(), reader.int32()
         reader.int32()  # leader epoch
         replicas, in_sync = reader.array(reader.int32), reader.array(reader.int32)
         reader.array(reader.int32)  # offline
-        return index, leader, len(replicas), len(in_sync)
+        return index, leader, tuple(replicas), len(in_sync)
 
     def topic() -> TopicMetadata:
         error, name = reader.int16(), reader.string()
         reader.int8()  # whether it is internal
         partitions = reader.array(partition)
-        leaders, replicas, in_sync = ({found[0]: found[index] for found in partitions} for index in (1, 2, 3))
-        return TopicMetadata(name, error, leaders, replicas, in_sync, operations(reader.int32()))
+        placement = {index: brokers for index, _, brokers, _ in partitions}
+        return TopicMetadata(
+            name=name,
+            error=error,
+            leaders={index: leader for index, leader, _, _ in partitions},
+            replicas={index: len(brokers) for index, brokers in placement.items()},
+            in_sync={index: count for index, _, _, count in partitions},
+            placement=placement,
+            operations=operations(reader.int32()),
+        )
 
     brokers = tuple(reader.array(broker))
     reader.string()  # the cluster's id

@@ -23,7 +23,7 @@ from orchestrator.ledgers import Ledgers
 from orchestrator.lifecycle import Interrupted, Lifecycle, UpRequest, interruptible
 from orchestrator.paths import lease_dir
 from orchestrator.processes import ProcessRecord
-from orchestrator.reports.console import console, receipt_lines, report_summary, results_table
+from orchestrator.reports.console import console, inapplicable_lines, receipt_lines, report_summary, results_table
 from orchestrator.reports.report import Report
 from orchestrator.reports.scorecard.console import table
 from orchestrator.reports.scorecard.sources import sourced
@@ -153,6 +153,8 @@ def _use(
         )
     out.print(results_table(outcome.report.results, width=out.width))
     out.print(report_summary(outcome.report))
+    for line in inapplicable_lines(outcome.report):
+        out.print(line)
     if outcome.report.passed:
         outcome.command_status = _command(lease, command, quiet=quiet)
     else:

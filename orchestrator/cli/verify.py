@@ -20,7 +20,7 @@ from orchestrator.ledger import Ledger
 from orchestrator.ledgers import Ledgers
 from orchestrator.lifecycle import Lifecycle, interruptible
 from orchestrator.progress import Progress
-from orchestrator.reports.console import console, report_summary, results_table
+from orchestrator.reports.console import console, inapplicable_lines, report_summary, results_table
 from orchestrator.reports.report import Report
 
 
@@ -82,8 +82,8 @@ def verify_command(
         out = console(sys.stdout)
         out.print(results_table(report.results, width=out.width))
         out.print(report_summary(report))
-        if report.not_applicable:
-            out.print(f"{len(report.not_applicable)} not applicable: {', '.join(e.id for e in report.not_applicable)}")
+        for line in inapplicable_lines(report):
+            out.print(line)
         if directory is not None:
             out.print(f"report: {directory / 'report.html'}")
     if not report.passed:

@@ -9,6 +9,7 @@ from orchestrator.cost import skus
 from orchestrator.cost.skus import Sku
 from orchestrator.cost.usage import Span, Usage
 from orchestrator.errors import EphkError
+from orchestrator.msk_metrics import WATCHED
 from orchestrator.spec import EnvironmentSpec
 
 
@@ -68,7 +69,13 @@ def billed(spec: EnvironmentSpec, ttl: timedelta, usage: Usage) -> list[Billed]:
             "written and stored, which nobody knows beforehand",
             next_step="Use a standard broker type (kafka.*), or see the Amazon MSK pricing page.",
         )
-    return [*_brokers(spec, ttl, usage), *_connect(spec), *_identities(spec, usage), *_storage(usage)]
+    return [
+        *_brokers(spec, ttl, usage),
+        *_connect(spec),
+        *_identities(spec, usage),
+        *_storage(usage),
+        *_watching(spec, usage),
+    ]
 
 
 def _brokers(spec: EnvironmentSpec, ttl: timedelta, usage: Usage) -> list[Billed]:
@@ -124,6 +131,24 @@ def _identities(spec: EnvironmentSpec, usage: Usage) -> list[Billed]:
             Billed("private CA", "1 general-purpose authority", skus.PRIVATE_CA, Span(1, 1)),
             Billed("private CA", "certificates", skus.PRIVATE_CERTIFICATE, issued, once=True),
         ]
+    return lines
+
+
+def _watching(spec: EnvironmentSpec, usage: Usage) -> list[Billed]:
+    """Alarms are billed by the metric, also those of a sum; the topic and the queue cost nothing while nothing happens.
+
+    Notifications and queue requests of a probe are within what SNS and SQS give away each month ("Amazon SNS pricing",
+    "Amazon SQS pricing": the first million requests).
+    """
+    if spec.observability is None:
+        return []
+    lines = []
+    if spec.observability.alarms:
+        metrics = sum(len(one.metrics) * (spec.brokers.count if one.per_broker else 1) for one in WATCHED)
+        lines.append(Billed("alarms", f"{metrics} alarm metrics", skus.ALARM, Span(metrics, metrics)))
+    if spec.observability.flow_logs:
+        delivered = usage.flow_log_gb.times(spec.brokers.count)
+        lines.append(Billed("flow log", "delivery to the bucket", skus.FLOW_LOG_DELIVERY, delivered))
     return lines
 
 

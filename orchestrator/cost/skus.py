@@ -74,6 +74,8 @@ SECRET_REQUEST = Sku("AWSSecretsManager", "AWSSecretsManagerAPIRequest", "reques
 PRIVATE_CA = Sku("AWSCertificateManager", "PaidPrivateCA", "month")
 PRIVATE_CERTIFICATE = Sku("AWSCertificateManager", "PrivateCertificatesIssued", "certificate")
 LOG_DELIVERY = Sku("AmazonCloudWatch", "VendedLog-Bytes", "GB")
+FLOW_LOG_DELIVERY = Sku("AmazonCloudWatch", "S3-Egress-Bytes", "GB")
+ALARM = Sku("AmazonCloudWatch", "CW:AlarmMonitorUsage", "month")
 LOG_STORAGE = Sku("AmazonCloudWatch", "TimedStorage-ByteHrs", "GB-month")
 BUCKET_STORAGE = Sku("AmazonS3", "TimedStorage-ByteHrs", "GB-month")
 BUCKET_WRITE = Sku("AmazonS3", "Requests-Tier1", "request")
@@ -99,6 +101,8 @@ SKUS: tuple[Sku, ...] = (
     PRIVATE_CA,
     PRIVATE_CERTIFICATE,
     LOG_DELIVERY,
+    FLOW_LOG_DELIVERY,
+    ALARM,
     LOG_STORAGE,
     BUCKET_STORAGE,
     BUCKET_WRITE,

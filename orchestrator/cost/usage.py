@@ -28,6 +28,7 @@ class Usage:
     Attributes:
         traffic_gb: what clients produce and consume, GB/h.
         log_gb: what one broker writes to its log, GB/h.
+        flow_log_gb: what one broker's network interface adds to a flow log, GB/h.
         bucket_gb: what lies in the bucket on average, GB.
         bucket_writes: PUT, COPY, POST and LIST requests, per hour.
         bucket_reads: GET and all other requests, per hour.
@@ -38,6 +39,7 @@ class Usage:
 
     traffic_gb: Span = Span(0, 1)
     log_gb: Span = Span(0, 0.05)
+    flow_log_gb: Span = Span(0, 0.01)
     bucket_gb: Span = Span(0, 1)
     bucket_writes: Span = Span(0, 1000)
     bucket_reads: Span = Span(0, 1000)

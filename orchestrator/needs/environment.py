@@ -23,16 +23,20 @@ _LOG_GROUPS = ("arn:aws:logs:{region}:{account}:log-group:/ephk/{lease}/*",)
 _KEYS = ("arn:aws:kms:{region}:{account}:key/*",)
 _AUTHORITIES = ("arn:aws:acm-pca:{region}:{account}:certificate-authority/*",)
 _TAGGED_NETWORK = _ec2(
-    "vpc", "subnet", "route-table", "security-group", "security-group-rule", "vpc-endpoint", "network-interface"
-)
+    "vpc", "subnet", "route-table", "security-group", "security-group-rule", "vpc-endpoint", "network-interface",
+    "vpc-flow-log",
+)  # fmt: skip
+_ALARMS = ("arn:aws:cloudwatch:{region}:{account}:alarm:ephk-{lease}-*",)
+_TOPICS = ("arn:aws:sns:{region}:{account}:ephk-{lease}-alarms",)
+_QUEUES = ("arn:aws:sqs:{region}:{account}:ephk-{lease}-alarms",)
 
 _WHO_AM_I = Need("WhoAmI", ("sts:GetCallerIdentity",))
 _BECOME = Need("BecomeTheEnvironmentsRoles", ("sts:AssumeRole",), _ROLES)
 _LOOK_NETWORK = Need(
     "LookAtNetworks",
     (
-        "ec2:DescribeAvailabilityZones", "ec2:DescribeInternetGateways", "ec2:DescribeNatGateways",
-        "ec2:DescribeNetworkInterfaces", "ec2:DescribeRouteTables",
+        "ec2:DescribeAvailabilityZones", "ec2:DescribeFlowLogs", "ec2:DescribeInternetGateways",
+        "ec2:DescribeNatGateways", "ec2:DescribeNetworkInterfaces", "ec2:DescribeRouteTables",
         "ec2:DescribeSecurityGroupRules", "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeTags",
         "ec2:DescribeVpcAttribute", "ec2:DescribeVpcEndpoints", "ec2:DescribeVpcs", "ec2:DescribePrefixLists",
     ),
@@ -50,10 +54,11 @@ _LOOK_BUCKETS = Need(
 _LIST = Need(
     "ListWhatHasNoTagFilter",
     (
-        "acm-pca:ListCertificateAuthorities", "iam:ListPolicies", "iam:ListRoles", "kafka:ListClusters",
-        "kafka:ListClustersV2", "kafka:ListConfigurations", "kafkaconnect:ListConnectors",
+        "acm-pca:ListCertificateAuthorities", "cloudwatch:DescribeAlarms", "iam:ListPolicies", "iam:ListRoles",
+        "kafka:ListClusters", "kafka:ListClustersV2", "kafka:ListConfigurations", "kafkaconnect:ListConnectors",
         "kafkaconnect:ListCustomPlugins", "kafkaconnect:ListWorkerConfigurations", "kms:ListAliases", "kms:ListKeys",
         "logs:DescribeLogGroups", "s3:ListAllMyBuckets", "secretsmanager:ListSecrets",
+        "sns:GetSubscriptionAttributes", "sns:ListTopics", "sqs:ListQueues",
     ),
 )  # fmt: skip
 _LOOK_IAM = Need(
@@ -76,6 +81,11 @@ _LOOK_KAFKA = Need(
 )  # fmt: skip
 _BOOTSTRAP = Need("FindBrokers", ("kafka:DescribeClusterOperation", "kafka:GetBootstrapBrokers"))
 _LOOK_LOGS = Need("LookAtLogGroups", ("logs:ListTagsForResource",), _LOG_GROUPS)
+_LOOK_ALARMS = Need("LookAtAlarms", ("cloudwatch:ListTagsForResource",), _ALARMS)
+_LOOK_TOPICS = Need(
+    "LookAtTopics", ("sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic", "sns:ListTagsForResource"), _TOPICS
+)
+_LOOK_QUEUES = Need("LookAtQueues", ("sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ListQueueTags"), _QUEUES)
 _LOOK_KEYS = Need(
     "LookAtKeys",
     ("kms:DescribeKey", "kms:GetKeyPolicy", "kms:GetKeyRotationStatus", "kms:ListResourceTags"),
@@ -99,7 +109,7 @@ _USE_KEYS = Need("UseKeys", ("kms:Decrypt", "kms:GenerateDataKey"), _KEYS, "tag-
 _ISSUE = Need("IssueCertificates", ("acm-pca:IssueCertificate",), _AUTHORITIES, "tag-on-resource")
 _LOOKING = (
     _WHO_AM_I, _LOOK_NETWORK, _LOOK_TAGS, _LOOK_BUCKETS, _LIST, _LOOK_IAM, _LOOK_KAFKA, _BOOTSTRAP, _LOOK_LOGS,
-    _LOOK_KEYS, _LOOK_AUTHORITIES, _LOOK_SECRETS,
+    _LOOK_KEYS, _LOOK_AUTHORITIES, _LOOK_SECRETS, _LOOK_ALARMS, _LOOK_TOPICS, _LOOK_QUEUES,
 )  # fmt: skip
 
 _MAKE = (
@@ -141,6 +151,13 @@ _MAKE = (
         _BUCKETS,
     ),
     Need("MakeLogGroups", ("logs:CreateLogGroup", "logs:PutRetentionPolicy", "logs:TagResource"), _LOG_GROUPS),
+    Need("MakeAlarms", ("cloudwatch:PutMetricAlarm", "cloudwatch:TagResource"), _ALARMS),
+    Need("MakeTopics", ("sns:CreateTopic", "sns:Subscribe", "sns:TagResource"), _TOPICS),
+    Need("MakeQueues", ("sqs:CreateQueue", "sqs:SetQueueAttributes", "sqs:TagQueue"), _QUEUES),
+    Need("MakeFlowLogs", ("ec2:CreateFlowLogs",), _ec2("vpc-flow-log"), "tag-on-request"),
+    Need("MakeFlowLogsOfOwnNetwork", ("ec2:CreateFlowLogs",), _ec2("vpc"), "tag-on-resource"),
+    # Whoever makes a flow log that goes to a bucket needs these ("Publish flow logs to Amazon S3", VPC User Guide).
+    Need("DeliverFlowLogs", ("logs:CreateLogDelivery", "logs:DeleteLogDelivery")),
     Need("MakeAuthorities", ("acm-pca:CreateCertificateAuthority",), ("*",), "tag-on-request"),
     Need("TagAuthorities", ("acm-pca:TagCertificateAuthority",), _AUTHORITIES, "tag-on-request"),
     Need("ActivateAuthorities", ("acm-pca:ImportCertificateAuthorityCertificate",), _AUTHORITIES, "tag-on-resource"),
@@ -175,8 +192,8 @@ _REMOVE = (
     Need(
         "RemoveNetwork",
         (
-            "ec2:DeleteNetworkInterface", "ec2:DeleteRouteTable", "ec2:DeleteSecurityGroup", "ec2:DeleteSubnet",
-            "ec2:DeleteVpc", "ec2:DeleteVpcEndpoints", "ec2:DisassociateRouteTable",
+            "ec2:DeleteFlowLogs", "ec2:DeleteNetworkInterface", "ec2:DeleteRouteTable", "ec2:DeleteSecurityGroup",
+            "ec2:DeleteSubnet", "ec2:DeleteVpc", "ec2:DeleteVpcEndpoints", "ec2:DisassociateRouteTable",
             "ec2:RevokeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress",
         ),
         _TAGGED_NETWORK,
@@ -193,6 +210,10 @@ _REMOVE = (
     ),
     Need("EmptyBuckets", ("s3:AbortMultipartUpload", "s3:DeleteObject", "s3:DeleteObjectVersion"), _OBJECTS),
     Need("RemoveLogGroups", ("logs:DeleteLogGroup", "logs:DeleteRetentionPolicy"), _LOG_GROUPS),
+    Need("RemoveAlarms", ("cloudwatch:DeleteAlarms",), _ALARMS),
+    Need("RemoveTopics", ("sns:DeleteTopic",), _TOPICS),
+    Need("RemoveQueues", ("sqs:DeleteQueue",), _QUEUES),
+    Need("EndFlowLogDelivery", ("logs:DeleteLogDelivery",)),
     Need(
         "RemoveAuthorities",
         ("acm-pca:DeleteCertificateAuthority", "acm-pca:RevokeCertificate", "acm-pca:UpdateCertificateAuthority"),
@@ -211,13 +232,23 @@ _REMOVE = (
 _TRY_BUCKETS = Need(
     "TryBuckets", ("s3:DeleteObject", "s3:DeleteObjectVersion", "s3:GetObject", "s3:PutObject"), _OBJECTS
 )
+_TRY_ALARMS = Need("TryAlarms", ("cloudwatch:SetAlarmState",), _ALARMS)
+_TRY_QUEUES = Need("TryQueues", ("sqs:DeleteMessage", "sqs:ReceiveMessage"), _QUEUES)
+_WATCH = Need(
+    "LookAtMetricsAndTrails",
+    (
+        "cloudtrail:DescribeTrails", "cloudtrail:GetEventSelectors", "cloudtrail:GetTrailStatus",
+        "cloudtrail:LookupEvents", "cloudwatch:GetMetricStatistics",
+    ),
+)  # fmt: skip
+_TRYING = (_TRY_BUCKETS, _TRY_ALARMS, _TRY_QUEUES, _WATCH)
 CONNECT = (_READ_SECRETS, _USE_KEYS, _ISSUE, _BECOME)
 _REVIEW = Need("ReadAllOfIam", ("iam:GetAccountAuthorizationDetails",))
 # A failed or interrupted `up` takes down what it has made, so it may do what `down` may.
 UP = (*_LOOKING, *_MAKE, _LOOK_CONNECT, *_MAKE_CONNECT, *CONNECT, *_REMOVE)
 DOWN = (*_LOOKING, _LOOK_CONNECT, *_REMOVE)
-VERIFY = (*_LOOKING, _LOOK_CONNECT, *CONNECT, _TRY_BUCKETS)
-RUN = (*UP, _TRY_BUCKETS)
+VERIFY = (*_LOOKING, _LOOK_CONNECT, *CONNECT, *_TRYING)
+RUN = (*UP, *_TRYING)
 COST = (
     _WHO_AM_I,
     Need("AskForPrices", ("pricing:GetProducts",)),

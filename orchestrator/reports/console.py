@@ -14,7 +14,7 @@ from contracts.model import Result
 from orchestrator.lease import Lease
 from orchestrator.lease_view import cost_so_far, money
 from orchestrator.reports.evidence import evidence_line
-from orchestrator.reports.model import word
+from orchestrator.reports.model import by_reason, word
 from orchestrator.reports.report import Report
 from orchestrator.teardown.receipt import Receipt
 
@@ -60,6 +60,19 @@ def report_summary(report: Report) -> Text:
     layers: list[str] = list(dict.fromkeys(result.layer for result in report.results)) or ["none"]
     where = f"layer{'s' if len(layers) > 1 else ''}: {', '.join(layers)}"
     return Text(f"{', '.join(parts)} ({where})", style="green" if report.passed else "bold red")
+
+
+def inapplicable_lines(report: Report) -> list[Text]:
+    """Return what does not apply, one line for each reason: neither good nor bad, and never hidden."""
+    if not report.not_applicable:
+        return []
+    lines = [Text(f"{len(report.not_applicable)} not applicable:")]
+    for reason, entries in by_reason(report.not_applicable).items():
+        # Contracts of one concern are named together: `schema.*`, unless it is one alone.
+        concerns = dict.fromkeys(entry.id.split(".", 1)[0] for entry in entries)
+        names = [f"{concern}.*" for concern in concerns] if len(entries) > 1 else [entries[0].id]
+        lines.append(Text(f"  {len(entries)} {', '.join(names)}: {reason}", style="dim"))
+    return lines
 
 
 def receipt_lines(receipt: Receipt) -> list[Text]:

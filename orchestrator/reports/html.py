@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator.reports.model import STATUSES, Finding, ReportDocument, word
+from orchestrator.reports.model import STATUSES, Finding, ReportDocument, by_reason, word
 from orchestrator.reports.pages import page
 
 
@@ -39,17 +39,18 @@ def render(document: ReportDocument) -> str:
             column="evidence",
         ),
     )
-    counts = document.summary.model_dump()
+    counts = {**document.summary.model_dump(), "not_applicable": len(document.not_applicable)}
     return page(
         "report.html.j2",
         subject=document.environment,
         summary=document.summary,
         verdict=verdict,
         verdict_status=status,
-        counts=", ".join(f"{counts[status]} {word(status)}" for status in STATUSES),
+        counts=", ".join(f"{counts[status]} {word(status)}" for status in (*STATUSES, "not_applicable")),
         layers=", ".join(dict.fromkeys(finding.layer for finding in document.results)) or "none",
         sections=[section for section in sections if section.findings],
-        not_applicable=document.not_applicable,
+        not_applicable=by_reason(document.not_applicable),
+        inapplicable=counts["not_applicable"],
     )
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable
 
 from orchestrator.reports.evidence import evidence_line, printable
-from orchestrator.reports.model import Finding, ReportDocument, word
+from orchestrator.reports.model import Finding, ReportDocument, by_reason, word
 
 #: GitHub refuses a comment of more than 65,536 characters ("Body is too long").
 LIMIT = 65_000
@@ -75,6 +75,8 @@ def _headline(document: ReportDocument) -> str:
 def _counts(document: ReportDocument) -> str:
     counts = document.summary.model_dump()
     shown = [f"{counts[status]} {word(status)}" for status in _ICONS]
+    if document.not_applicable:
+        shown.append(f"{len(document.not_applicable)} not applicable")
     layers = ", ".join(dict.fromkeys(finding.layer for finding in document.results)) or "none"
     return f"**{' · '.join(shown)}** · layer: {layers}"
 
@@ -104,7 +106,8 @@ def _inapplicable(document: ReportDocument) -> list[str]:
     if not document.not_applicable:
         return []
     lines = [f"<details><summary>Not applicable ({len(document.not_applicable)})</summary>", ""]
-    lines += [f"- {code(entry.id)}: {escape(entry.reason)}" for entry in document.not_applicable]
+    for reason, entries in by_reason(document.not_applicable).items():
+        lines.append(f"- {escape(reason)}: {', '.join(code(entry.id) for entry in entries)}")
     return [*lines, "", "</details>", ""]
 
 

@@ -7,7 +7,7 @@ schema 1 fields are only ever added, so a reader takes what it knows and lets th
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -74,6 +74,14 @@ class NotApplicable(_Document):
     reason: str
 
 
+def by_reason(entries: Iterable[NotApplicable]) -> dict[str, tuple[NotApplicable, ...]]:
+    """Group what does not apply by why, in order: one missing part of an environment has many contracts."""
+    found: dict[str, tuple[NotApplicable, ...]] = {}
+    for entry in entries:
+        found[entry.reason] = (*found.get(entry.reason, ()), entry)
+    return found
+
+
 class Subject(_Document):
     """What was verified.
 
@@ -119,6 +127,7 @@ class Summary(_Document):
 
     Attributes:
         complete: every contract that was selected has a result.
+        not_applicable: contracts that mean nothing for the environment; they are among no other count.
         passed: complete, something was verified, and nothing failed or could not be run.
         started_at: RFC 3339, UTC.
         finished_at: RFC 3339, UTC; of the last result when the run was interrupted.
@@ -129,6 +138,7 @@ class Summary(_Document):
     error: int = Field(ge=0)
     not_covered: int = Field(ge=0)
     total: int = Field(ge=0)
+    not_applicable: int = Field(default=0, ge=0)
     complete: bool
     passed: bool
     started_at: str

@@ -104,6 +104,7 @@ class Report:
             summary=Summary(
                 **self.counts(),
                 total=len(self.results),
+                not_applicable=len(self.not_applicable),
                 complete=self.complete,
                 passed=self.passed,
                 started_at=rfc3339(self._started),

@@ -105,7 +105,7 @@ def _pages(session: AwsSession, service: str, operation: str, key: str, **argume
 
 
 #: What the tagging API's ARNs call otherwise than our kinds.
-_KINDS = {"s3": "s3:bucket"}
+_KINDS = {"s3": "s3:bucket", "sns": "sns:topic", "sqs": "sqs:queue"}
 
 
 def _tagged(session: AwsSession, scope: Scope) -> Iterator[Found]:
@@ -255,6 +255,21 @@ def _connect(operation: str, key: str, arn_key: str, name_key: str, kind: str) -
     return ask
 
 
+def _flow_logs(session: AwsSession, scope: Scope) -> Iterator[Found]:
+    """Find flow logs by their tags; moto and older regions do not filter them by tag, so the tags are read here."""
+    for item in _pages(session, "ec2", "describe_flow_logs", "FlowLogs"):
+        carried = pairs(item.get("Tags"))
+        if lease := scope.of_tags(carried):
+            yield Found("ec2:vpc-flow-log", item["FlowLogId"], "ec2:describe_flow_logs", tags=carried, lease=lease)
+
+
+def _queues(session: AwsSession, scope: Scope) -> Iterator[Found]:
+    """Find SQS queues by the lease's id in their names; the listing has URLs alone."""
+    for url in _pages(session, "sqs", "list_queues", "QueueUrls"):
+        if lease := scope.of_name(str(url)):
+            yield Found("sqs:queue", str(url), "sqs:list_queues", lease=lease)
+
+
 #: Every question of an inventory, by name.
 QUESTIONS: dict[str, Question] = {
     "tagging": _tagged,
@@ -276,6 +291,10 @@ QUESTIONS: dict[str, Question] = {
     "kms keys": _keys,
     "kms aliases": _named("kms", "list_aliases", "Aliases", "AliasName", "alias"),
     "log groups": _named("logs", "describe_log_groups", "logGroups", "logGroupName", "log-group"),
+    "alarms": _named("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName", "alarm"),
+    "topics": _named("sns", "list_topics", "Topics", "TopicArn", "topic"),
+    "queues": _queues,
+    "ec2 flow logs": _flow_logs,
     "certificate authorities": _authorities,
     "connectors": _connect("list_connectors", "connectors", "connectorArn", "connectorName", "connector"),
     "connect plugins": _connect("list_custom_plugins", "customPlugins", "customPluginArn", "name", "custom-plugin"),

@@ -91,6 +91,8 @@ def _resource_of(target: Target, fields: Mapping[str, Any], prefix: str, moto: M
             return f"{prefix}:project/{name}" if isinstance(name, str) and name else "*"
         case "scheduler" if name := _text(fields, "Name"):
             return f"{prefix}:schedule/{_text(fields, 'GroupName', 'groupName') or 'default'}/{name}"
+        case "cloudwatch" | "sns" | "sqs" if named := _monitoring(target.service, fields, prefix):
+            return named
         case "sts":
             return _text(fields, "RoleArn") or "*"
         case "kafkaconnect":  # a request to create one names other resources, too: the role is none that it acts on
@@ -172,6 +174,24 @@ def _secret(fields: Mapping[str, Any], prefix: str, moto: MotoState) -> str:
         return found.arn if found else named if named.startswith("arn:") else f"{prefix}:secret:{named}-??????"
     name = _text(fields, "Name")
     return f"{prefix}:secret:{name}-??????" if name else "*"
+
+
+def _monitoring(service: str, fields: Mapping[str, Any], prefix: str) -> str:
+    """Return the alarm, topic or queue that a request names; empty when it names none by name."""
+    match service:
+        case "cloudwatch":
+            names = fields.get("AlarmNames")
+            several = names if isinstance(names, list) else []
+            name = _text(fields, "AlarmName", "AlarmNames.member.1") or (str(several[0]) if len(several) == 1 else "")
+            return f"{prefix}:alarm:{name}" if name else ""
+        case "sns":
+            if "SubscriptionArn" in fields:  # its actions have no resource ("Actions defined by Amazon SNS")
+                return "*"
+            name = _text(fields, "Name") if not _text(fields, "TopicArn") else ""
+            return f"{prefix}:{name}" if name else ""
+        case _:
+            name = _text(fields, "QueueName") or _text(fields, "QueueUrl").rpartition("/")[2]
+            return f"{prefix}:{name}" if name else ""
 
 
 def _ec2(fields: Mapping[str, Any], prefix: str, operation: str) -> tuple[str, ...]:

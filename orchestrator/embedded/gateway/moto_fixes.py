@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from orchestrator.embedded.gateway.moto_alarms import act_on_changes, let_queues_decide
 from orchestrator.embedded.gateway.moto_refusals import refuse_in_ec2, refuse_in_iam
 
 
@@ -101,6 +102,8 @@ _FIXES: dict[str, Callable[[], None]] = {
     "kms": _kms,
     "iam": refuse_in_iam,
     "codebuild": _codebuild,
+    "cloudwatch": act_on_changes,
+    "sns": let_queues_decide,
 }
 _applied: set[str] = set()
 

@@ -31,6 +31,11 @@ class Unresolved:
     command: str
     cells: tuple[tuple[Row, Cell], ...]
 
+    @property
+    def several(self) -> bool:
+        """Whether the command fills more than one cell."""
+        return len(self.cells) > 1
+
 
 @dataclass(frozen=True)
 class Untested:
@@ -41,12 +46,13 @@ class Untested:
 
 
 def unresolved(card: Scorecard) -> list[Unresolved]:
-    """Return what is unknown, failed or not covered although a contract could tell, grouped by the command."""
+    """Return what is failed, unknown or not covered although a contract could tell, by command, the worst first."""
     groups: dict[tuple[Layer, str], list[tuple[Row, Cell]]] = {}
     for row, layer, cell in card.cells("failed", "error", "not_covered"):
         if cell.speaks:
             groups.setdefault((layer, cell.resolve), []).append((row, cell))
-    return [Unresolved(layer, command, tuple(cells)) for (layer, command), cells in groups.items()]
+    found = [Unresolved(layer, command, tuple(cells)) for (layer, command), cells in groups.items()]
+    return sorted(found, key=lambda group: min(WORST_FIRST.index(cell.status) for _, cell in group.cells))
 
 
 def untested(card: Scorecard) -> list[Untested]:
@@ -58,17 +64,40 @@ def untested(card: Scorecard) -> list[Untested]:
     ]
 
 
+@dataclass(frozen=True)
+class Inapplicable:
+    """Contracts that mean nothing for what was verified, and why."""
+
+    reason: str
+    contracts: tuple[str, ...]
+
+
+def inapplicable(card: Scorecard) -> list[Inapplicable]:
+    """Return what does not apply, grouped by the reason; a contract is named once, whatever the layers."""
+    groups: dict[str, dict[str, None]] = {}
+    for row in card.risks:
+        for cell in row.cells.values():
+            for proof in cell.proofs:
+                if proof.status == "not_applicable":
+                    groups.setdefault(proof.why, {})[proof.contract] = None
+    return [Inapplicable(reason, tuple(contracts)) for reason, contracts in groups.items()]
+
+
 def render_html(card: Scorecard) -> str:
     """Return the page; it needs no other file and runs no script."""
+    open_cells = unresolved(card)
     return page(
         "scorecard.html.j2",
         card=card,
         style="failed" if card.blockers else "verified" if card.blocking_declared else "not_covered",
         counts=card.counts(),
         statuses=WORST_FIRST,
-        unresolved=unresolved(card),
+        unresolved=[
+            (layer, found) for layer in card.layers if (found := [one for one in open_cells if one.layer == layer])
+        ],
         stale=card.cells("stale"),
         untested=untested(card),
+        inapplicable=inapplicable(card),
         changes=card.difference.changes if card.difference else (),
     )
 
@@ -103,6 +132,10 @@ def render_markdown(card: Scorecard) -> str:
             for waiver in card.waivers
         ]
         lines.append("")
+    if idle := inapplicable(card):
+        lines += ["<details><summary>Not applicable</summary>", ""]
+        lines += [f"- {escape(group.reason)}: {', '.join(map(code, group.contracts))}" for group in idle]
+        lines += ["", "</details>", ""]
     lines += [f"<sub>{len(card.reports)} reports, commit {code(card.commit[:12])}, {card.generated_at}</sub>", ""]
     return "\n".join(lines)
 

@@ -14,7 +14,9 @@ from orchestrator.spec_scorecard import BlockingRisk, ScorecardSpec, Waiver
 def judge(card: Scorecard, spec: ScorecardSpec, now: datetime) -> Scorecard:
     """Return the card with its blockers, waivers, verdict and exit code.
 
-    A risk that does not apply blocks nothing. A waiver takes nothing away: it stands beside the blocker.
+    A risk that does not apply blocks nothing, but a rule under which nothing applies proves nothing, and blocks:
+    else a part that is taken out of the spec would take its blockers along. A waiver takes nothing away: it stands
+    beside the blocker.
 
     Raises:
         UsageError: the spec marks a risk as blocking that no row of the card is about.
@@ -29,12 +31,13 @@ def judge(card: Scorecard, spec: ScorecardSpec, now: datetime) -> Scorecard:
                 f"scorecard.blocking: no risk is called {rule.risk!r}, and no contract's id matches it",
                 next_step="`ephk contracts` lists the risks and the ids that speak for them.",
             )
+        idle = all(row.cells[rule.layer].status == "not_applicable" for row in found)
         for row in found:
             if (row.risk, rule.layer) in marked:
                 continue
             marked.add((row.risk, rule.layer))
             rows[row.risk] = _marked(rows[row.risk], rule.layer, blocking=True)
-            if reason := _why_blocked(row.cells[rule.layer], rule):
+            if reason := _why_blocked(row.cells[rule.layer], rule, idle=idle):
                 cell = row.cells[rule.layer]
                 blockers.append(
                     Blocker(
@@ -73,9 +76,9 @@ def _rows(rule: BlockingRisk | Waiver, card: Scorecard) -> list[Row]:
     ]
 
 
-def _why_blocked(cell: Cell, rule: BlockingRisk) -> str:
+def _why_blocked(cell: Cell, rule: BlockingRisk, *, idle: bool) -> str:
     if cell.status == "not_applicable":
-        return ""
+        return f"nothing that the rule is about applies: {cell.reason}" if idle else ""
     if cell.status != "verified":
         return cell.reason or word(cell.status)
     if cell.rehearsal and not rule.accept_rehearsal:

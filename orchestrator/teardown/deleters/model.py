@@ -134,7 +134,7 @@ def error_code(error: BaseException) -> str:
 def is_gone(error: BaseException) -> bool:
     """Tell whether an error says that the resource does not exist."""
     code = error_code(error)
-    return code in _GONE or code.endswith((".NotFound", "NotFoundException"))
+    return code in _GONE or code.endswith((".NotFound", "NotFoundException", "NonExistentQueue", "QueueDoesNotExist"))
 
 
 def explain(error: BaseException) -> str:

@@ -76,4 +76,4 @@ def _delete(work: Work, item: Found) -> None:
     work.retrying(attempt)
 
 
-DELETERS = (Deleter("s3:bucket", _delete, _tags, ("kafka:cluster",)),)
+DELETERS = (Deleter("s3:bucket", _delete, _tags, ("kafka:cluster", "ec2:vpc-flow-log")),)

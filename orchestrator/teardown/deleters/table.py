@@ -12,13 +12,14 @@ from orchestrator.teardown.deleters import (
     kafka,
     keys_and_secrets,
     logs,
+    notifications,
     s3,
     security_groups,
 )
 from orchestrator.teardown.deleters.model import Deleter
 
 #: A service of its own goes here, with its module; its deleters say what they go after.
-_MODULES = (connect, kafka, s3, keys_and_secrets, iam, logs, interfaces, security_groups, ec2)
+_MODULES = (connect, kafka, s3, keys_and_secrets, iam, logs, notifications, interfaces, security_groups, ec2)
 
 DELETERS: dict[str, Deleter] = {deleter.kind: deleter for module in _MODULES for deleter in module.DELETERS}
 

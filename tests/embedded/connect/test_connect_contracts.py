@@ -24,9 +24,11 @@ def test_a_sound_environment_is_verified_throughout(connected: Connected) -> Non
     assert "password" not in str(shown)
 
 
-def test_an_environment_without_connect_is_not_covered(connected: Connected) -> None:
+def test_to_an_environment_that_declares_no_connect_nothing_of_it_applies(connected: Connected) -> None:
     bare = connected.environment.model_copy(update={"connect": None})
-    assert {r.status for r in connected.probe("connect.*", of=bare).values()} == {"not_covered"}
+    assert connected.probe("connect.*", of=bare) == {}
+    theirs = bare.model_copy(update={"adopted": True})
+    assert {r.status for r in connected.probe("connect.*", of=theirs).values()} == {"not_covered"}
 
 
 def rest_elsewhere(connected: Connected, **changes: object) -> object:

@@ -33,7 +33,9 @@ from tests.embedded.contracts.harness import Harness, scram_principal
 from tests.embedded.contracts.listening import serving
 
 #: What only the gateway enforces; moto lets a stranger list a bucket and knows no `aws:SecureTransport`.
-NEEDS_THE_GATEWAY = {"bucket.public-access", "bucket.tls-only", "network.endpoint.deny"}
+NEEDS_THE_GATEWAY = {
+    "bucket.public-access", "bucket.tls-only", "bucket.encryption.enforced", "network.endpoint.deny"
+}  # fmt: skip
 #: Topics that brokers make for themselves.
 INTERNAL = {"__consumer_offsets", "__transaction_state"}
 #: Concerns that are enforcement throughout (tests/embedded/test_iam_boundaries.py).
@@ -59,15 +61,8 @@ def test_a_sound_environment_is_verified_throughout(harness: Harness, monkeypatc
     assert len(found) > 50
     other = {r.id: (r.status, r.reason) for r in found.values() if r.status != "verified"}
     unseen = {name for name, (status, _) in other.items() if status == "not_covered"}
-    # No log group; nobody asked; no registry; the bucket's policy demands no endpoint.
-    assert {name.split(".")[0] for name in unseen} == {
-        "logs",
-        "production",
-        "schema",
-        "clients",
-        "connect",
-        "network",
-    }, other
+    # No log group; nobody asked; no Java clients; no trail; the bucket's policy demands no endpoint.
+    assert {name.split(".")[0] for name in unseen} == {"logs", "production", "clients", "audit", "network"}, other
     assert [name for name in unseen if name.startswith("network.")] == ["network.endpoint.source"]
     assert all(name.startswith("clients.matrix.java-") for name in unseen if name.startswith("clients.")), other
     assert other.keys() - unseen <= NEEDS_THE_GATEWAY, other
@@ -290,6 +285,19 @@ def test_an_open_security_group_fails(harness: Harness) -> None:
     assert "0.0.0.0/0" in found["network.security-group.least"].reason
     assert found["network.private-subnets"].status == "verified"
     assert "ec2 security group rule" in found["tags.complete"].reason
+
+
+def test_a_security_group_that_lets_addresses_in_instead_of_a_group_fails(harness: Harness) -> None:
+    ec2 = harness.session.client("ec2")
+    network = harness.environment.network
+    assert network is not None
+    whole_vpc = {"IpProtocol": "tcp", "FromPort": 9096, "ToPort": 9096, "IpRanges": [{"CidrIp": "10.42.0.0/16"}]}
+    ec2.authorize_security_group_ingress(GroupId=network.broker_security_group_id, IpPermissions=[whole_vpc])
+    try:
+        result = probe(harness, "network.security-group.least")["network.security-group.least"]
+    finally:
+        ec2.revoke_security_group_ingress(GroupId=network.broker_security_group_id, IpPermissions=[whole_vpc])
+    assert (result.status, "10.42.0.0/16 on tcp 9096-9096, which is no group" in result.reason) == ("failed", True)
 
 
 def test_a_route_to_the_internet_fails(harness: Harness) -> None:

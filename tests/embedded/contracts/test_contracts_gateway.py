@@ -13,6 +13,7 @@ from contracts.model import Result
 from contracts.runner import run
 from orchestrator.aws import AwsSession, Credentials
 from orchestrator.environment import Bucket, CloudEndpoint, Environment
+from stacks.bucket import only_under
 from tests.embedded.conftest import end_world, new_world
 from tests.embedded.contracts.harness import make_bucket
 from tests.unit.contracts.builders import environment
@@ -79,6 +80,32 @@ def test_a_tls_only_bucket_is_verified(tls_only: Stored) -> None:
 def test_a_bucket_without_that_policy_fails(stored: Stored) -> None:
     result = stored.probe("bucket.tls-only")
     assert (result.status, result.reason) == ("failed", "the bucket answers plain HTTP")
+
+
+def only_under_the_key(stored: Stored, *sids: str) -> str:
+    """Return the policy that the stack writes, with some of its statements."""
+    statements = only_under(stored.bucket.kms_key_arn, f"arn:aws:s3:::{stored.bucket.name}")
+    chosen = [one for one in statements if one["Sid"] in sids]
+    return json.dumps({"Version": "2012-10-17", "Statement": chosen})
+
+
+def test_a_bucket_that_takes_one_key_alone_is_verified_and_each_hole_fails(stored: Stored) -> None:
+    s3, name = stored.session.client("s3"), stored.bucket.name
+    assert "an object under S3's own keys was taken" in stored.probe("bucket.encryption.enforced").reason
+    try:
+        s3.put_bucket_policy(Bucket=name, Policy=only_under_the_key(stored, "OnlyKms", "OnlyThisKey", "NoDefaultKey"))
+        result = stored.probe("bucket.encryption.enforced")
+        assert (result.status, result.reason) == ("verified", "")
+        for missing, says in (
+            ("OnlyKms", "an object under S3's own keys was taken"),
+            ("OnlyThisKey", "an object under another key was taken"),
+            ("NoDefaultKey", "an object under the account's default key was taken"),
+        ):
+            left = {"OnlyKms", "OnlyThisKey", "NoDefaultKey"} - {missing}
+            s3.put_bucket_policy(Bucket=name, Policy=only_under_the_key(stored, *left))
+            assert stored.probe("bucket.encryption.enforced").reason == says
+    finally:
+        s3.delete_bucket_policy(Bucket=name)
 
 
 def test_a_closed_bucket_is_verified_and_one_without_the_block_fails(stored: Stored) -> None:

@@ -28,8 +28,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
-from contracts.model import Result
+from contracts.model import Result, Watch
 from contracts.runner import run
+from contracts.wire.quotas import alter_quota, describe_quotas
 from orchestrator.environment import Environment
 from orchestrator.processes import wait_until
 from tests.embedded.contracts.harness import NOW, Harness
@@ -64,6 +65,38 @@ def test_an_acl_that_nobody_declared_is_drift(harness: Harness) -> None:
         assert wait_until(lambda: not admin.describe_acls(pattern).result(), deadline_s=60)
     failed(result, "has an ACL that nobody declared: ALLOW User:reader WRITE on TOPIC o*")
     assert probe(harness, "acl.drift").status == "verified"
+
+
+@contextlib.contextmanager
+def quota(harness: Harness, kind: str, name: str | None) -> Iterator[None]:
+    """Have a quota of a megabyte a second for an entity."""
+    with harness.access() as access:
+        connection = access.any_connection(access.operator, Watch(10))
+
+        def held() -> bool:
+            return any((kind, name or "") in found.entity for found in describe_quotas(connection)[2])
+
+        assert alter_quota(connection, {kind: name}, {"producer_byte_rate": 1e6}) == (0, "")
+        try:
+            assert wait_until(held, deadline_s=10)
+            yield
+        finally:
+            alter_quota(connection, {kind: name}, {"producer_byte_rate": None})
+            assert wait_until(lambda: not held(), deadline_s=10)
+
+
+def test_a_quota_that_nobody_declared_is_drift(harness: Harness) -> None:
+    assert probe(harness, "client.quota.drift").status == "verified"
+    with quota(harness, "client-id", "left-over"):
+        result = probe(harness, "client.quota.drift")
+    failed(result, "has a quota that nobody declared: client-id left-over: producer_byte_rate=1e+06")
+
+
+def test_a_users_quota_that_takes_precedence_makes_a_clients_do_nothing(harness: Harness) -> None:
+    assert probe(harness, "client.quota.throttles").status == "verified"
+    with quota(harness, "user", None):  # the default of every user comes before any client id's (KIP-55)
+        result = probe(harness, "client.quota.throttles")
+    failed(result, "took 240000 bytes at once from a client whose quota is 20000 bytes/s")
 
 
 def test_an_acl_that_is_gone_is_drift(harness: Harness) -> None:

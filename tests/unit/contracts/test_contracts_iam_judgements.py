@@ -201,6 +201,5 @@ def test_an_environment_without_roles_says_so() -> None:
         "iam.boundary.present",
         "iam.boundary.escalation",
         "iam.trust.least",
-        "iam.state.unreadable",
         "iam.views.agree",
     }

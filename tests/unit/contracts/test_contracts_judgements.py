@@ -279,6 +279,8 @@ def test_security_groups() -> None:
     ipv6 = rule(9096, Ipv6Ranges=[{"CidrIpv6": "::/0"}])
     assert "lets ::/0 in" in reason(least(ipv6, rule(9098)))
     assert "the clients' security group lets ::/0 in" in reason(least(*good, client=(ipv6,)))
+    vpc = rule(9096, IpRanges=[{"CidrIp": "10.42.0.0/16"}])
+    assert "lets in 10.42.0.0/16 on tcp 9096-9096, which is no group" in reason(least(vpc, rule(9098)))
     assert "does not exist" in reason(network.judge_least(None, {}, {}))
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from contracts.model import Contract, Failed, Outcome, ProbeError, Verified
 from contracts.registry import Registry
-from contracts.resilience import load, offsets
+from contracts.resilience import brokers, configuration, load, moves, offsets, scaling
 from contracts.resilience.load import Ride, judge_ride, longest_gap
 from contracts.runner import run
 from contracts.selection import Selection
@@ -56,6 +56,46 @@ def test_a_load_that_did_not_run_before_and_after_shows_nothing(before: int) -> 
 def test_the_longest_gap() -> None:
     assert longest_gap([]) == longest_gap([1.0]) == 0.0
     assert longest_gap([1.0, 1.5, 4.0, 4.1]) == 2.5
+
+
+def test_offsets_that_did_not_survive_a_restart_fail_besides_the_ride() -> None:
+    rode = judge_ride(ride(), 1, "done")
+    assert isinstance(brokers.judge_offsets(rode, {0: 1}, {0: 1}), Verified)
+    assert "did not survive the restart" in reason(brokers.judge_offsets(rode, {0: 1, 1: 2}, {0: 1, 1: -1001}))
+    lost = judge_ride(ride(stored={0: (b"a",), 1: (b"c",)}), 1, "done")
+    assert brokers.judge_offsets(lost, {0: 1}, {}) is lost
+
+
+def test_a_change_that_was_not_taken_up_or_not_taken_back_fails() -> None:
+    rode = judge_ride(ride(), 1, "done")
+    old, new = {1: "3000", 2: "3000"}, {1: "2999", 2: "2999"}
+    sound = configuration.judge_rollback(rode, old, new, old, "c revision 1")
+    assert isinstance(sound, Verified)
+    assert (sound.evidence["checkpoint"], sound.evidence["lost"]) == ("c revision 1", 0)
+    half = configuration.judge_rollback(rode, old, {1: "2999", 2: "3000"}, old, "c revision 1")
+    assert "broker 2 did not take the change up" in reason(half)
+    stuck = configuration.judge_rollback(rode, old, new, new, "c revision 1")
+    assert reason(stuck) == "the brokers did not return to the checkpoint c revision 1"
+    lost = judge_ride(ride(stored={0: (b"a",), 1: (b"c",)}), 1, "done")
+    assert "were lost" in reason(configuration.judge_rollback(lost, old, new, old, "c revision 1"))
+
+
+def test_a_partition_that_stayed_or_did_not_return_fails() -> None:
+    rode = judge_ride(ride(), 1, "done")
+    assert isinstance(moves.judge_move(rode, 1, 2, [1, 3], [3, 1]), Verified)
+    assert "broker 1 still leads" in reason(moves.judge_move(rode, 1, 1, [1, 3], [1, 3]))
+    assert "did not return to brokers 1, 3" in reason(moves.judge_move(rode, 1, 2, [1, 3], [2, 3]))
+
+
+def test_brokers_that_were_not_added_not_used_or_not_left_again_fail() -> None:
+    rode = judge_ride(ride(), 1, "done")
+    home, grown = [1, 2, 3], [1, 2, 3, 4]
+    assert isinstance(scaling.judge_growth(rode, home, grown, 4, [3, 2, 1], home), Verified)
+    assert "no more brokers" in reason(scaling.judge_growth(rode, home, home, 1, home, home))
+    assert "broker 2 leads" in reason(scaling.judge_growth(rode, home, grown, 2, home, home))
+    assert "did not return" in reason(scaling.judge_growth(rode, home, grown, 4, [4, 2, 3], home))
+    slow = judge_ride(ride(stall_s=load.STALL_LIMIT_S + 1), 1, "done")
+    assert "stood still" in reason(scaling.judge_growth(slow, home, grown, 4, home, home))
 
 
 def test_recovered_offsets() -> None:

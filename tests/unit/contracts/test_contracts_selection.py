@@ -13,6 +13,7 @@ from contracts.applicability import IAM_ONLY, NotOn
 from contracts.model import Layer, Verified
 from contracts.registry import GROUP, Member, Registry, add_installed, contracts_for, load, not_applicable
 from contracts.selection import Selection, as_pattern
+from orchestrator.environment import SchemaRegistry
 from orchestrator.errors import EphkError, UsageError
 from tests.unit.contracts.builders import environment
 
@@ -86,6 +87,32 @@ def test_what_does_not_apply_is_declared_and_not_run() -> None:
     assert not_applicable(environment(), registry=declared()) == []
 
 
+def part(registry: Registry, name: str, *needs: str) -> None:
+    registry.contract(name, **WORDS, needs=needs)(lambda _a, _w: Verified())
+
+
+def test_what_the_spec_does_not_declare_does_not_apply_and_says_how_to_have_it() -> None:
+    registry = Registry()
+    part(registry, "s.one", "bucket", "schema-registry")
+    part(registry, "s.two", "bucket")
+    bare = environment(schema_registry=None)
+    assert [c.id for c in contracts_for(bare, registry=registry)] == ["s.two"]
+    ((entry, reason),) = not_applicable(bare, registry=registry)
+    assert entry.id == "s.one"
+    assert reason == "the environment has no schema registry; declare schema_registry to have it"
+    declared_one = environment(schema_registry=SchemaRegistry(url="https://registry.test"))
+    assert [c.id for c in contracts_for(declared_one, registry=registry)] == ["s.one", "s.two"]
+    assert not_applicable(declared_one, registry=registry) == []
+
+
+def test_what_nobody_named_of_somebody_elses_environment_is_not_covered_all_the_same() -> None:
+    registry = Registry()
+    part(registry, "s.one", "schema-registry")
+    theirs = environment(schema_registry=None, adopted=True)
+    assert not_applicable(theirs, registry=registry) == []
+    assert [c.id for c in contracts_for(theirs, registry=registry)] == ["s.one"]
+
+
 def test_asking_only_for_what_does_not_apply_is_no_mistake() -> None:
     serverless = environment(flavour="msk-serverless")
     assert contracts_for(serverless, ["a.scram"], declared()) == []
@@ -101,7 +128,7 @@ def test_mechanisms_that_serverless_lacks_do_not_apply_there() -> None:
     serverless = environment(flavour="msk-serverless")
     ids = {entry.id for entry, _ in not_applicable(serverless, registry=load())}
     assert {"auth.scram.accepts", "auth.mtls.accepts"} <= ids
-    assert all(name.startswith("auth.") for name in ids)
+    assert "listener.tls.chain" not in ids
 
 
 def test_the_catalogues_order_does_not_depend_on_what_was_imported_first() -> None:

@@ -34,7 +34,7 @@ def sdk_inputs(token: str) -> set[str]:
 
 
 def test_an_unknown_type_is_not_found() -> None:
-    assert catalogue.find("aws:sqs/queue:Queue") is None
+    assert catalogue.find("aws:rds/instance:Instance") is None
 
 
 @pytest.mark.parametrize("token", TOKENS)

@@ -26,6 +26,21 @@ TRUST = json.dumps(
     }
 )
 OTHER_TRUST = TRUST.replace("123456789012", "210987654321")
+QUEUE_POLICY = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Id": "i",
+        "Statement": [
+            {
+                "Sid": "s1",
+                "Effect": "Allow",
+                "Action": "sqs:SendMessage",
+                "Resource": "*",
+                "Principal": {"Service": "sns.amazonaws.com"},
+            }
+        ],
+    }
+)
 TAGS = {"tags": {"ephk:lease": "l", "Name": "n"}}
 RETAGGED = {"tags": {"ephk:lease": "m", "more": "x"}}
 
@@ -145,6 +160,18 @@ def an_authority(clients: Clients) -> Values:
     return {"type": "ROOT", "certificateAuthorityConfiguration": {**algorithms, "subject": subject}, **TAGS}
 
 
+def a_subscription(clients: Clients) -> Values:
+    topic = make(clients, "aws:sns/topic:Topic", name="t").id
+    queue = make(clients, "aws:sqs/queue:Queue", name="q").seen()["arn"]
+    return {"topic": topic, "protocol": "sqs", "endpoint": queue}
+
+
+def a_flow_log(clients: Clients) -> Values:
+    bucket = make(clients, "aws:s3/bucket:Bucket", bucket="ephk-b").seen()["arn"]
+    where = {"logDestinationType": "s3", "logDestination": bucket, "maxAggregationInterval": 60}
+    return {"vpcId": a_vpc(clients), "trafficType": "ALL", **where, **TAGS}
+
+
 def in_bucket(**settings: Any) -> Prepare:
     return lambda clients: {"bucket": a_bucket(clients), **settings}
 
@@ -253,6 +280,30 @@ LIVES: dict[str, tuple[Prepare, Values]] = {
         {"retentionInDays": 3, **RETAGGED},
     ),
     "aws:acmpca/certificateAuthority:CertificateAuthority": (an_authority, RETAGGED),
+    "aws:cloudwatch/metricAlarm:MetricAlarm": (
+        given(
+            name="ephk-l-disk-1",
+            comparisonOperator="GreaterThanThreshold",
+            evaluationPeriods=5,
+            threshold=85,
+            namespace="AWS/Kafka",
+            metricName="KafkaDataLogsDiskUsed",
+            statistic="Maximum",
+            period=60,
+            dimensions={"Cluster Name": "ephk-l", "Broker ID": "1"},
+            alarmActions=["arn:aws:sns:us-east-1:123456789012:t"],
+            okActions=["arn:aws:sns:us-east-1:123456789012:t"],
+            **TAGS,
+        ),
+        {"threshold": 90, "alarmActions": [], **RETAGGED},
+    ),
+    "aws:sns/topic:Topic": (given(name="ephk-l-alarms", **TAGS), RETAGGED),
+    "aws:sns/topicSubscription:TopicSubscription": (a_subscription, {}),
+    "aws:sqs/queue:Queue": (
+        given(name="ephk-l-alarms", messageRetentionSeconds=3600, policy=QUEUE_POLICY, **TAGS),
+        {"messageRetentionSeconds": 600, "policy": QUEUE_POLICY.replace("s1", "s2"), **RETAGGED},
+    ),
+    "aws:ec2/flowLog:FlowLog": (a_flow_log, RETAGGED),
 }
 
 
@@ -267,6 +318,28 @@ def test_a_resource_lives_its_life(token: str, clients: Clients) -> None:
     made.delete()
     assert made.read() is None
     made.delete()
+
+
+def test_an_alarm_on_a_sum_keeps_its_metrics(clients: Clients) -> None:
+    dimensions = {"Cluster Name": "ephk-l", "Broker ID": "1"}
+
+    def query(one: str, name: str) -> Values:
+        metric = {"namespace": "AWS/Kafka", "metricName": name, "stat": "Average", "period": 60}
+        return {"id": one, "metric": {**metric, "dimensions": dimensions}, "returnData": False}
+
+    total = {"id": "total", "expression": "m1 + m2", "label": "CPU", "returnData": True}
+    made = make(
+        clients,
+        "aws:cloudwatch/metricAlarm:MetricAlarm",
+        name="ephk-l-cpu-1",
+        comparisonOperator="GreaterThanThreshold",
+        evaluationPeriods=15,
+        threshold=60,
+        metricQueries=[total, query("m1", "CpuUser"), query("m2", "CpuSystem")],
+        **TAGS,
+    )
+    assert made.drift() == []
+    assert [query["id"] for query in made.seen()["metricQueries"]] == ["total", "m1", "m2"]
 
 
 def test_versioning_is_suspended_when_its_resource_goes(clients: Clients) -> None:

@@ -16,7 +16,7 @@ from orchestrator.reports.evidence import printable
 from orchestrator.reports.scorecard.difference import compare, read_previous
 from orchestrator.reports.scorecard.model import SCHEMA_FILE, Scorecard, scorecard_schema
 from orchestrator.reports.scorecard.page import render_html, render_markdown, write
-from tests.unit.reports.report_builders import BAD, GOOD, NASTY, UNKNOWN, ago, entry, many, run
+from tests.unit.reports.report_builders import BAD, GOOD, NASTY, UNKNOWN, UNSEEN, ago, entry, many, run
 from tests.unit.reports.test_scorecard_build import card, cell
 
 ALL = [entry(GOOD), entry(BAD), entry(UNKNOWN)]
@@ -42,6 +42,32 @@ def test_a_verified_one_does_not(risk: str) -> None:
 def test_every_other_layer_is_still_open() -> None:
     made = card(run(GOOD, FIXED), catalogue=ALL, blocking=[{"risk": GOOD.risk, "layer": "cloud"}])
     assert (made.exit_code, made.blockers[0].status) == (3, "not_covered")
+
+
+def test_a_rule_under_which_nothing_applies_proves_nothing() -> None:
+    note = {"id": GOOD.id, "title": "t", "risk": GOOD.risk, "layers": ["local"], "reason": "no registry is declared"}
+    rule = {"risk": GOOD.id, "layer": "local"}
+    alone = card(run(not_applicable=(note,)), catalogue=[entry(GOOD)], blocking=[rule])
+    assert (alone.exit_code, alone.blockers[0].status) == (3, "not_applicable")
+    assert "no registry is declared" in alone.blockers[0].reason
+    other = replace(UNKNOWN, status="verified", reason="")
+    wide = card(
+        run(other, not_applicable=(note,)),
+        catalogue=[entry(GOOD), entry(UNKNOWN)],
+        blocking=[{"risk": "*", "layer": "local"}],
+    )
+    assert (wide.exit_code, wide.blocking_declared) == (0, 2)
+    for text in (render_html(wide), render_markdown(wide)):
+        assert "no registry is declared" in text
+
+
+def test_what_is_open_is_told_once_for_each_layer_the_worst_first() -> None:
+    other = replace(UNSEEN, id="bucket.y", risk="an older risk")
+    page = render_html(card(run(other, UNKNOWN, BAD), catalogue=[entry(other), entry(UNKNOWN), entry(BAD)]))
+    part = page[page.index('id="unknown"') : page.index('id="stale"')]
+    assert (part.count("<h3>local: 3 risks"), part.count("<h3>cloud: 3 risks")) == (1, 1)
+    places = [part.index(f"--contract {name} ") for name in (BAD.id, UNKNOWN.id, other.id)]
+    assert places == sorted(places)
 
 
 def test_a_stale_result_does_not_lift_a_block() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from orchestrator.cost.estimate import estimate
 from orchestrator.cost.prices import packaged
 from orchestrator.spec import EnvironmentSpec
+from orchestrator.spec_observability import ObservabilitySpec
+from stacks.inputs import ObservabilityInputs
 from tests.unit.stacks.stack_mocks import inputs, run
 
 #: Type -> the line of the estimate that it is billed by.
@@ -12,6 +14,8 @@ BILLED = {
     "aws:acmpca/certificate:Certificate": "private CA",
     "aws:acmpca/certificateAuthority:CertificateAuthority": "private CA",
     "aws:cloudwatch/logGroup:LogGroup": "broker logs",
+    "aws:cloudwatch/metricAlarm:MetricAlarm": "alarms",
+    "aws:ec2/flowLog:FlowLog": "flow log",
     "aws:kms/key:Key": "KMS key",
     "aws:msk/cluster:Cluster": "brokers",
     "aws:s3/bucket:Bucket": "bucket",
@@ -39,13 +43,17 @@ FREE = {
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
     "aws:s3/bucketVersioning:BucketVersioning",
     "aws:secretsmanager/secretVersion:SecretVersion",
+    # Pay by use, and what a probe uses is within the first million requests of a month, which are free.
+    "aws:sns/topic:Topic",
+    "aws:sns/topicSubscription:TopicSubscription",
+    "aws:sqs/queue:Queue",
     "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
 }
 
 
 def test_every_declared_type_is_billed_or_free() -> None:
-    program = run(inputs())
+    program = run(inputs(observability=ObservabilityInputs(alarms=True, flow_logs=True)))
     declared = {item.type for item in program.resources if item.type.startswith("aws:")}
     unknown = declared - BILLED.keys() - FREE
     assert not unknown, f"say in orchestrator/cost/resources.py what these cost, then name them here: {unknown}"
@@ -57,5 +65,7 @@ def test_every_declared_type_is_billed_or_free() -> None:
 
 
 def test_the_estimate_has_a_line_for_every_billed_type() -> None:
-    lines = {line.item.resource for line in estimate(EnvironmentSpec(), packaged()).lines}
+    lines = {
+        line.item.resource for line in estimate(EnvironmentSpec(observability=ObservabilitySpec()), packaged()).lines
+    }
     assert set(BILLED.values()) <= lines

@@ -142,8 +142,10 @@ def test_one_key_encrypts_everything(program: Program) -> None:
 def test_the_bucket_is_closed_tls_only_and_empties_itself(program: Program) -> None:
     block = program.one("aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock").inputs
     assert all(block[name] for name in block if name != "bucket")
-    (statement,) = program.one("aws:s3/bucketPolicy:BucketPolicy").policy()["Statement"]
+    statement, *encryption = program.one("aws:s3/bucketPolicy:BucketPolicy").policy()["Statement"]
     assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*")
+    assert [one["Sid"] for one in encryption] == ["OnlyKms", "OnlyThisKey", "NoDefaultKey"]
+    assert {(one["Effect"], one["Principal"], one["Action"]) for one in encryption} == {("Deny", "*", "s3:PutObject")}
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
     (rule,) = program.one("aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration").inputs["rules"]
     assert rule["expiration"] == {"days": 7}

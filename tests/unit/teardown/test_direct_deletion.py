@@ -124,7 +124,7 @@ def test_every_kind_that_the_inventory_can_find_has_a_deleter() -> None:
     asked = {"ec2:vpc", "ec2:subnet", "ec2:route-table", "ec2:security-group", "ec2:security-group-rule"}
     asked |= {"ec2:vpc-endpoint", "ec2:network-interface", "iam:role", "iam:policy", "kafka:cluster", "s3:bucket"}
     asked |= {"kafka:configuration", "secretsmanager:secret", "kms:key", "kms:alias", "logs:log-group"}
-    asked |= {"acm-pca:certificate-authority"}
+    asked |= {"acm-pca:certificate-authority", "cloudwatch:alarm", "sns:topic", "sqs:queue", "ec2:vpc-flow-log"}
     asked |= {f"kafkaconnect:{kind}" for kind in ("connector", "custom-plugin", "worker-configuration")}
     assert asked <= set(DELETERS)
     assert len(QUESTIONS) == len(asked) + 1
