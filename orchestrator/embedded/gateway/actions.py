@@ -91,8 +91,8 @@ def _resource_of(target: Target, fields: Mapping[str, Any], prefix: str, moto: M
             return f"{prefix}:project/{name}" if isinstance(name, str) and name else "*"
         case "scheduler" if name := _text(fields, "Name"):
             return f"{prefix}:schedule/{_text(fields, 'GroupName', 'groupName') or 'default'}/{name}"
-        case "cloudwatch" | "sns" | "sqs" if named := _monitoring(target.service, fields, prefix):
-            return named
+        case "cloudwatch" | "sns" | "sqs" if arn := _monitoring(target.service, fields, prefix):
+            return arn
         case "sts":
             return _text(fields, "RoleArn") or "*"
         case "kafkaconnect":  # a request to create one names other resources, too: the role is none that it acts on
