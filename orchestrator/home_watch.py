@@ -1,0 +1,50 @@
+"""A state home that somebody removes while processes live in it: they have nobody left to work for, and end.
+
+Nothing of what they do could be found again: leases, process records and broker data were there. Whatever is written
+to the old path afterwards makes a directory of the same name, so it is known by its identity and not by its name.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from orchestrator.files import private_dir
+
+_POLL_S = 0.5
+
+
+class HomeWatch:
+    """Tells whether a directory is still the one that it was.
+
+    Args:
+        directory: made when it is missing.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = private_dir(directory)
+        self._identity = _identity(directory)
+
+    def gone(self) -> bool:
+        """Tell whether the directory was removed, even if there is another one of that name by now."""
+        return _identity(self._directory) != self._identity
+
+    def when_gone(self, act: Callable[[], None]) -> None:
+        """Call `act` once, from a thread of its own, as soon as the directory is gone."""
+
+        def watch() -> None:
+            pause = threading.Event()
+            while not self.gone():
+                pause.wait(_POLL_S)
+            act()
+
+        threading.Thread(target=watch, name="home-watch", daemon=True).start()
+
+
+def _identity(directory: Path) -> tuple[int, int] | None:
+    try:
+        status = directory.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
