@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from orchestrator import ci_jobs
 from orchestrator.lease import Lease
 from orchestrator.lease_access import session_of
 from orchestrator.ledger import Ledger
@@ -82,8 +83,16 @@ class Reaper:
         self._ledger, self._progress, self._patience_s = ledger, progress, patience_s
 
     def due(self) -> list[Due]:
-        """Return what is due now."""
-        return due_leases(self._ledger.leases(), cloud_gone=cloud_gone)
+        """Return what is due now; the CI is asked for jobs on machines that cannot be seen from here."""
+        return due_leases(self._ledger.leases(), cloud_gone=cloud_gone, job_ended=self._job_ended)
+
+    def _job_ended(self, lease: Lease) -> bool:
+        if lease.ci_job is None:
+            return False
+        state = ci_jobs.state_of(lease.ci_job)
+        if state.known == "not known":
+            self._progress.note(f"whether the CI job of {lease.name} ({lease.id}) has ended is not known: {state.why}")
+        return state.known == "ended"
 
     def plan(self) -> list[Planned]:
         """Return what `reap` would take down, with one sweep of each cloud; nothing is changed."""

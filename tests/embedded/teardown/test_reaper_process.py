@@ -62,9 +62,9 @@ def test_whatever_runs_for_a_state_home_that_is_removed_ends_with_it(world: Worl
         return all(any(part in line for line in lines) for part in ("reaper --lease", "pulumi --non-interactive"))
 
     assert wait_until(under_way, deadline_s=120), processes_of(world)
-    shutil.rmtree(world.home)
+    shutil.rmtree(world.state)
     assert wait_until(lambda: processes_of(world) == [], deadline_s=30), processes_of(world)
-    assert not world.home.exists()
+    assert not world.state.exists()
 
 
 def test_a_killed_cloud_and_reaper_are_cleaned_up_by_the_next_command(
