@@ -22,6 +22,7 @@ import random
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -96,6 +97,8 @@ class MskScenario(_Strict):
         update_s: seconds that a cluster stays in UPDATING or REBOOTING_BROKER at least.
         delete_s: seconds that a cluster stays in DELETING at least.
         scram_s: seconds until an associated secret's user can log in.
+        busy_s: seconds that a new cluster spends in `busy_state` after CREATING, in which MSK refuses to delete it.
+        busy_state: what MSK is busy with then.
         create_error: the cluster ends in FAILED with this as its StateInfo.
         update_error: an update's operation ends in UPDATE_FAILED with this as its ErrorInfo.
         eni_lingers_s: seconds that the cluster's network interfaces outlive it, as they do on AWS.
@@ -105,6 +108,8 @@ class MskScenario(_Strict):
     update_s: float = Field(default=0.0, ge=0, le=3600)
     delete_s: float = Field(default=0.0, ge=0, le=3600)
     scram_s: float = Field(default=0.0, ge=0, le=3600)
+    busy_s: float = Field(default=0.0, ge=0, le=3600)
+    busy_state: Literal["MAINTENANCE", "HEALING"] = "MAINTENANCE"
     create_error: Fault | None = None
     update_error: Fault | None = None
     eni_lingers_s: float = Field(default=0.0, ge=0, le=3600)

@@ -23,6 +23,7 @@ from orchestrator.ledger import Ledger
 from orchestrator.progress import Progress
 from orchestrator.target import CloudGoneError, target_named, target_of
 from orchestrator.teardown.claim import ClaimedError, claim
+from orchestrator.teardown.deleters.model import short
 from orchestrator.teardown.direct import Kept, Outcome, delete_directly
 from orchestrator.teardown.found import Inventory
 from orchestrator.teardown.inventory import Sweep, sweep
@@ -33,7 +34,7 @@ from orchestrator.teardown.receipt import Deleted, Receipt
 #: in CREATING can be deleted, and its network interfaces linger after it; the embedded cloud rehearses both in seconds.
 PATIENCE_S = {"embedded": 60.0, "aws": 5400.0}
 #: Seconds to ask again while the listings still show what the services have deleted (they are eventually consistent).
-_SETTLE_S = {"embedded": 3.0, "aws": 60.0}
+SETTLE_S = {"embedded": 3.0, "aws": 60.0}
 #: Seconds after which a request that was sent has had its effect, if it has any.
 _LATE_S = {"embedded": 2.0, "aws": 60.0}
 #: Seconds beyond its patience that another process gets for its teardown.
@@ -59,11 +60,20 @@ class _Job:
     begun: float = field(default_factory=time.monotonic)
 
     def receipt(self) -> Receipt:
-        """Return the receipt; only what the last inventory still found counts as kept."""
-        left = {(item.kind, item.identifier) for item in (self.inventory.left if self.inventory else ())}
-        kept: tuple[Kept, ...] = tuple(k for k in self.outcome.kept if (k.item.kind, k.item.identifier) in left)
+        """Return the receipt: the last inventory decides what is left, whatever was reported as deleted."""
+        left = self.inventory.left if self.inventory else ()
+        still = {short(item.identifier) for item in left}
+        told = {(kept.item.kind, kept.item.identifier): kept for kept in self.outcome.kept}
+        reported = {short(item.name) for item in self.deleted}
+        kept = [told[item.kind, item.identifier] for item in left if (item.kind, item.identifier) in told]
+        kept += [
+            Kept(item, "was reported as deleted, and it is still there")
+            for item in left
+            if (item.kind, item.identifier) not in told and short(item.identifier) in reported
+        ]
+        deleted = tuple(item for item in self.deleted if short(item.name) not in still)
         duration_s = time.monotonic() - self.begun
-        return Receipt(self.lease, tuple(self.deleted), self.inventory, tuple(self.notes), duration_s, kept)
+        return Receipt(self.lease, deleted, self.inventory, tuple(self.notes), duration_s, tuple(kept))
 
 
 class Teardown:
@@ -249,10 +259,10 @@ class Teardown:
                 patience_s=self._patience(job),
                 cancelled=self._cancelled,
             )
-            by_pulumi = {item.name for item in job.deleted}
+            by_pulumi = {short(item.name) for item in job.deleted if item.by == "pulumi"}
             job.deleted += [Deleted(item.kind, item.identifier, "direct") for item in job.outcome.deleted]
             for item in job.before.left:
-                if item.identifier in by_pulumi:
+                if short(item.identifier) in by_pulumi:
                     job.notes.append(f"Pulumi reported {item.identifier} as deleted, and it was still there")
 
         pool = ThreadPoolExecutor(max_workers=_SIDE_BY_SIDE, thread_name_prefix="teardown")
@@ -267,7 +277,7 @@ class Teardown:
 
     def _settled(self, session: AwsSession, jobs: Sequence[_Job]) -> Sweep:
         """Ask again until the listings agree with the services that said that everything is gone, or time is over."""
-        end = time.monotonic() + max(_SETTLE_S[job.lease.target] for job in jobs)
+        end = time.monotonic() + max(SETTLE_S[job.lease.target] for job in jobs)
         pause_s = 0.2
         while True:
             seen = sweep(session, [job.lease.id for job in jobs])

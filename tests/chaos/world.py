@@ -26,6 +26,8 @@ EPHK = Path(sys.executable).with_name("ephk")
 #: One broker, one zone: the least that has every type of resource.
 SPEC = {"network": {"zones": 1}, "brokers": {"count": 1}, "topics": [{"name": "events"}]}
 _COMMAND_S = 240.0
+#: Victims that are recognised by their command line.
+_KINDS: tuple[Victim, ...] = ("pulumi", "plugin", "reaper")
 
 
 class ChaosWorld:
@@ -161,6 +163,15 @@ class ChaosWorld:
                 stays = command[-1:] == ["orchestrator.teardown.reaper"] or "orchestrator.embedded.daemon" in command
                 if not stays and process.status() != psutil.STATUS_ZOMBIE:
                     found[process.pid] = " ".join(command)[-200:]
+        return found
+
+    def kinds(self) -> set[str]:
+        """Return which kinds of processes run: `pulumi`, `plugin`, `reaper`, `broker`."""
+        found = set()
+        for process in self._processes():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                found |= {kind for kind in _KINDS if _is(process, kind)}
+                found |= {"broker"} if "kafka.Kafka" in process.cmdline() else set()
         return found
 
     def _processes(self) -> Iterator[psutil.Process]:

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from orchestrator import tags
 from orchestrator.ledger import FileLedger
+from orchestrator.processes import wait_until
 from orchestrator.progress import SilentProgress
 from orchestrator.teardown.inventory import take_inventory
 from orchestrator.teardown.reap import Reaper
@@ -73,6 +74,38 @@ def test_a_cluster_that_cannot_be_deleted_in_its_state_is_waited_for(
     assert "is CREATING" in cluster["why"]
 
     assert site.down(FileLedger().find(lease.id)).clean  # CREATING, then FAILED, then gone
+
+
+@pytest.mark.parametrize("state", ["MAINTENANCE", "HEALING"])
+def test_a_cluster_that_msk_is_busy_with_is_waited_for(
+    site: Site, unhindered: Callable[[str], None], state: str
+) -> None:
+    lease = site.lease()
+    made = site.network(lease.id)
+    unhindered(f"{FAILS}, busy_s: 4, busy_state: {state}}}")
+    arn = site.cluster(lease.id, made["subnet"], made["group"])
+    kafka = site.client("kafka")
+    assert wait_until(lambda: kafka.describe_cluster_v2(ClusterArn=arn)["ClusterInfo"]["State"] == state, deadline_s=30)
+    assert code_of(lambda: kafka.delete_cluster(ClusterArn=arn)) == "BadRequestException"
+    refused = site.down(lease, patience_s=0)
+    (cluster,) = [item for item in refused.document()["left"] if item["kind"] == "kafka:cluster"]
+    assert f"is {state}" in cluster["why"]
+    assert site.down(FileLedger().find(lease.id)).clean
+
+
+def test_a_cluster_that_failed_is_deleted(site: Site, unhindered: Callable[[str], None]) -> None:
+    lease = site.lease()
+    made = site.network(lease.id)
+    unhindered(f"{FAILS}}}")
+    arn = site.cluster(lease.id, made["subnet"], made["group"])
+    kafka = site.client("kafka")
+    assert wait_until(
+        lambda: kafka.describe_cluster_v2(ClusterArn=arn)["ClusterInfo"]["State"] == "FAILED", deadline_s=30
+    )
+    receipt = site.down(lease)
+    assert receipt.clean
+    assert gone_by(receipt, "kafka:cluster") == {"direct"}
+    assert code_of(lambda: kafka.describe_cluster_v2(ClusterArn=arn)) == "NotFoundException"
 
 
 def test_a_versioned_bucket_goes_with_versions_markers_and_uploads(site: Site) -> None:
@@ -217,6 +250,22 @@ def test_a_denied_deletion_is_reported_after_one_attempt(site: Site, unhindered:
     # One refusal and no second attempt: with a retry the subnet would be gone.
     left = {item["identifier"]: item["why"] for item in site.down(lease, patience_s=2).document()["left"]}
     assert "UnauthorizedOperation" in left[made["subnet"]]
+
+
+def test_a_deletion_that_is_reported_and_did_not_happen_is_named_and_the_lease_stays(
+    site: Site, unhindered: Callable[[str], None]
+) -> None:
+    lease = site.lease()
+    made = site.network(lease.id)
+    unhindered("rules: [{service: ec2, operation: DeleteSubnet, pretend: true}]")
+    site.client("ec2").delete_subnet(SubnetId=made["subnet"])  # so it says
+    receipt = site.down(lease, patience_s=1)
+    left = {item["identifier"]: item["why"] for item in receipt.document()["left"]}
+    assert left[made["subnet"]] == "was reported as deleted, and it is still there"
+    assert made["subnet"] not in {item.name for item in receipt.deleted}
+    assert FileLedger().find(lease.id).state == "leaking"
+    unhindered("{}")
+    assert site.down(FileLedger().find(lease.id)).clean
 
 
 def test_an_orphan_goes_and_what_carries_no_tag_stays(site: Site) -> None:
