@@ -10,8 +10,6 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from orchestrator.files import private_dir
-
 _POLL_S = 0.5
 
 
@@ -19,16 +17,17 @@ class HomeWatch:
     """Tells whether a directory is still the one that it was.
 
     Args:
-        directory: made when it is missing.
+        directory: one that exists; whoever makes it is the caller.
     """
 
     def __init__(self, directory: Path) -> None:
-        self._directory = private_dir(directory)
+        self._directory = directory
         self._identity = _identity(directory)
 
     def gone(self) -> bool:
         """Tell whether the directory was removed, even if there is another one of that name by now."""
-        return _identity(self._directory) != self._identity
+        now = _identity(self._directory)
+        return now is None or now != self._identity
 
     def when_gone(self, act: Callable[[], None]) -> None:
         """Call `act` once, from a thread of its own, as soon as the directory is gone."""

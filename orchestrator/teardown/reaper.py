@@ -24,6 +24,7 @@ from filelock import FileLock, Timeout
 
 from orchestrator import paths
 from orchestrator.errors import EphkError, ExitCode
+from orchestrator.files import private_dir
 from orchestrator.home_watch import HomeWatch
 from orchestrator.lease import Lease, LeaseState
 from orchestrator.ledger import FileLedger
@@ -70,7 +71,7 @@ class ReaperLoop:
         self._ledger = FileLedger()
         self._attempts: dict[str, _Attempts] = {}
         self._seen: dict[tuple[str, str], float] = {}
-        self._home = HomeWatch(heartbeat_file().parent)
+        self._home = HomeWatch(private_dir(heartbeat_file().parent))
         self._started: set[ProcessRecord] = set()
         self.stopping = threading.Event()
 
@@ -184,6 +185,30 @@ def lease_is_local(lease: Lease) -> bool:
     return lease.target == "embedded" and lease.state is not LeaseState.RELEASED
 
 
+class _WatchedLedger(FileLedger):
+    """Interrupts this process when a lease's directory is removed by anybody but this process itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._removing = threading.Event()
+
+    def watch(self, lease_id: str) -> None:
+        """Begin to look after a lease's directory; one that is gone already is nobody's work any more."""
+
+        def interrupt() -> None:
+            if not self._removing.is_set():
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        directory = paths.lease_dir(lease_id)
+        if directory.is_dir():
+            HomeWatch(directory).when_gone(interrupt)
+
+    def remove(self, lease: Lease) -> None:
+        """See `FileLedger.remove`."""
+        self._removing.set()
+        super().remove(lease)
+
+
 def work(lease_id: str) -> int:
     """Take one lease down if it is due, and write its receipt; returns the process's exit status.
 
@@ -193,10 +218,11 @@ def work(lease_id: str) -> int:
     from orchestrator.teardown.reap import Reaper
     from orchestrator.teardown.receipt import report_directory
 
-    HomeWatch(heartbeat_file().parent).when_gone(lambda: os.kill(os.getpid(), signal.SIGTERM))
+    ledger = _WatchedLedger()
+    ledger.watch(lease_id)
     try:
         with interruptible():
-            receipts, skipped = Reaper(FileLedger(), SilentProgress()).reap({lease_id})
+            receipts, skipped = Reaper(ledger, SilentProgress()).reap({lease_id})
     except EphkError as error:
         _log.error("%s: %s", lease_id, error.message)
         return 1

@@ -41,8 +41,9 @@ _LATE_S = {"embedded": 2.0, "aws": 60.0}
 _OTHERS_MARGIN_S = 60.0
 #: Leases whose resources are deleted side by side.
 _SIDE_BY_SIDE = 8
-#: Leases of one round: what a round has found is in memory until its receipts are written.
-_ROUND = 200
+#: Leases of one round, whose listings are those of everything in the account: few rounds for many leases. What a round
+#: has found is in memory until its receipts are written.
+_ROUND = 1000
 
 
 @dataclass
@@ -88,6 +89,7 @@ class Teardown:
     def __init__(self, ledger: Ledger, progress: Progress, *, patience_s: float | None = None) -> None:
         self._ledger, self._progress, self._patience_s = ledger, progress, patience_s
         self._cancelled = threading.Event()
+        self._sessions: dict[tuple[str, str], AwsSession] = {}
 
     def take_down(self, lease: Lease, reason: str) -> Receipt:
         """Take one lease down; when another process does it already, wait for that and look at what it left.
@@ -172,12 +174,16 @@ class Teardown:
         if target.end_registry(paths.lease_dir(job.lease.id)):
             job.deleted.append(Deleted("process", "schema registry", "direct"))
         try:
-            job.session = session_of(job.lease)
+            job.session = self._shared(session_of(job.lease))
         except CloudGoneError:
             job.notes.append("the embedded cloud was gone already: its resources lived in its memory and ended with it")
             self._end_engine(job.lease)
             ended = target.end_leftovers(paths.lease_dir(job.lease.id))
             job.deleted += [Deleted("process", f"broker {number + 1}", "direct") for number in range(ended)]
+
+    def _shared(self, session: AwsSession) -> AwsSession:
+        """Return the session that all leases of one cloud share: a session is a megabyte of clients and models."""
+        return self._sessions.setdefault((session.cloud.region, session.cloud.endpoint_url or ""), session)
 
     def _empty(self, jobs: Sequence[_Job]) -> None:
         """Take everything away that the leases of one cloud have in it."""
@@ -185,7 +191,7 @@ class Teardown:
         assert session is not None  # noqa: S101 - the caller grouped by session
         for job in jobs:
             self._destroy(job, session)
-            self._remove_decoys(job, session)
+        self._remove_decoys(jobs, session)
         ids = [job.lease.id for job in jobs]
         self._await_late_creates(jobs)
         with self._progress.step("inventory"):
@@ -239,11 +245,13 @@ class Teardown:
             return
         job.deleted += [Deleted(kind, name, "pulumi") for kind, name in removed]
 
-    def _remove_decoys(self, job: _Job, session: AwsSession) -> None:
-        """Remove what a `verify` that was killed has left outside of the environment."""
+    def _remove_decoys(self, jobs: Sequence[_Job], session: AwsSession) -> None:
+        """Remove what a `verify` that was killed has left outside of the environments."""
         from contracts.iam import decoys
 
-        job.deleted += [Deleted(kind, name, "direct") for kind, name in decoys.remove(session, job.lease.id)]
+        beginnings = {decoys.prefix(job.lease.id): job for job in jobs}
+        for beginning, removed in decoys.remove(session, beginnings).items():
+            beginnings[beginning].deleted += [Deleted(kind, name, "direct") for kind, name in removed]
 
     def _patience(self, job: _Job) -> float:
         return PATIENCE_S[job.lease.target] if self._patience_s is None else self._patience_s

@@ -1,0 +1,32 @@
+"""A directory that is removed is noticed, also when another one has its name by now."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from orchestrator.home_watch import HomeWatch
+
+
+def test_a_directory_is_known_by_its_identity(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    watch = HomeWatch(home)
+    assert not watch.gone()
+    (home / "file").touch()
+    assert not watch.gone()
+    moved = home.rename(tmp_path / "moved")
+    assert watch.gone()
+    home.mkdir()
+    assert watch.gone()
+    assert not HomeWatch(moved).gone()
+    assert HomeWatch(tmp_path / "never").gone()
+
+
+def test_who_wants_to_know_is_told(tmp_path: Path) -> None:
+    home, told = tmp_path / "home", threading.Event()
+    home.mkdir()
+    HomeWatch(home).when_gone(told.set)
+    assert not told.is_set()
+    home.rmdir()
+    assert told.wait(20)
