@@ -136,7 +136,10 @@ def reap_orphans(session: AwsSession, orphans: Sequence[Orphan], *, patience_s: 
 def prove_gone(
     session: AwsSession, reaped: Sequence[Reaped], *, settle_s: float
 ) -> tuple[list[Reaped], tuple[str, ...]]:
-    """Ask the cloud whether what was reported as deleted is gone; what is not counts as kept.
+    """Ask the cloud what is still there.
+
+    What was reported as deleted and is still there counts as kept; what was kept and is not there any more, another
+    process has deleted at the same time.
 
     Args:
         session: of somebody who may list.
@@ -146,7 +149,7 @@ def prove_gone(
     Returns:
         The orphans as they are, and the questions that could not be answered.
     """
-    ids = [one.orphan.lease for one in reaped if one.deleted]
+    ids = [one.orphan.lease for one in reaped if one.deleted or one.kept]
     if not ids:
         return list(reaped), ()
     end, pause_s = time.monotonic() + settle_s, 0.2
@@ -160,9 +163,10 @@ def prove_gone(
     proved = []
     for one in reaped:
         left = tuple(item for item in one.deleted if (item.kind, item.identifier) in still)
-        kept = tuple(Kept(item, "was reported as deleted, and it is still there") for item in left)
+        kept = [kept for kept in one.kept if (kept.item.kind, kept.item.identifier) in still or seen.unanswered]
+        kept += [Kept(item, "was reported as deleted, and it is still there") for item in left]
         deleted = tuple(item for item in one.deleted if item not in left)
-        proved.append(replace(one, deleted=deleted, kept=(*one.kept, *kept)))
+        proved.append(replace(one, deleted=deleted, kept=tuple(kept)))
     return proved, seen.unanswered
 
 

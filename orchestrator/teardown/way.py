@@ -239,11 +239,13 @@ class Teardown:
             )
             job.deleted += [Deleted(item.kind, item.identifier, "direct") for item in pending.deleted]
             job.notes += pending.notes
-            removed = stack.destroy(target_of(job.lease).plugin_environment(session), self._progress)
+            stack.destroy(
+                target_of(job.lease).plugin_environment(session),
+                self._progress,
+                on_deleted=lambda kind, name: job.deleted.append(Deleted(kind, name, "pulumi")),
+            )
         except EphkError as error:
             job.notes.append(f"Pulumi's destroy did not finish: {error.message}")
-            return
-        job.deleted += [Deleted(kind, name, "pulumi") for kind, name in removed]
 
     def _remove_decoys(self, jobs: Sequence[_Job], session: AwsSession) -> None:
         """Remove what a `verify` that was killed has left outside of the environments."""
