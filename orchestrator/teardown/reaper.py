@@ -26,7 +26,7 @@ from orchestrator import paths
 from orchestrator.errors import EphkError, ExitCode
 from orchestrator.files import private_dir
 from orchestrator.home_watch import HomeWatch
-from orchestrator.lease import Lease, LeaseState
+from orchestrator.lease import Lease
 from orchestrator.ledger import FileLedger
 from orchestrator.processes import ProcessRecord, end_session, wait_until
 from orchestrator.signals import Interrupted, interruptible, leave_if_interrupted
@@ -182,7 +182,7 @@ def cloud_alive() -> bool:
 
 def lease_is_local(lease: Lease) -> bool:
     """Tell whether a lease is this reaper's business: on aws a schedule in the account reaps."""
-    return lease.target == "embedded" and lease.state is not LeaseState.RELEASED
+    return lease.target == "embedded"
 
 
 class _WatchedLedger(FileLedger):
