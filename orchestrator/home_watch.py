@@ -6,6 +6,7 @@ to the old path afterwards makes a directory of the same name, so it is known by
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -18,16 +19,22 @@ class HomeWatch:
 
     Args:
         directory: one that exists; whoever makes it is the caller.
+
+    Raises:
+        OSError: it does not exist.
     """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._identity = _identity(directory)
+        # Open for as long as this process lives: a file system gives the number of what is gone to what comes next.
+        self._open = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
 
     def gone(self) -> bool:
         """Tell whether the directory was removed, even if there is another one of that name by now."""
-        now = _identity(self._directory)
-        return now is None or now != self._identity
+        try:
+            return not os.path.samestat(self._directory.stat(), os.fstat(self._open))
+        except OSError:
+            return True
 
     def when_gone(self, act: Callable[[], None]) -> None:
         """Call `act` once, from a thread of its own, as soon as the directory is gone."""
@@ -39,11 +46,3 @@ class HomeWatch:
             act()
 
         threading.Thread(target=watch, name="home-watch", daemon=True).start()
-
-
-def _identity(directory: Path) -> tuple[int, int] | None:
-    try:
-        status = directory.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino

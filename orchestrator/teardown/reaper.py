@@ -199,9 +199,8 @@ class _WatchedLedger(FileLedger):
             if not self._removing.is_set():
                 os.kill(os.getpid(), signal.SIGTERM)
 
-        directory = paths.lease_dir(lease_id)
-        if directory.is_dir():
-            HomeWatch(directory).when_gone(interrupt)
+        with contextlib.suppress(FileNotFoundError):
+            HomeWatch(paths.lease_dir(lease_id)).when_gone(interrupt)
 
     def remove(self, lease: Lease) -> None:
         """See `FileLedger.remove`."""

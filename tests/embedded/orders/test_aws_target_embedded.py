@@ -21,9 +21,11 @@ from botocore.exceptions import ClientError
 from orchestrator import tags
 from orchestrator.aws import AwsSession, Credentials
 from orchestrator.environment import CloudEndpoint
+from orchestrator.lease import LeaseState, new_lease
 from orchestrator.s3_ledger import S3Ledger
-from orchestrator.tags import rfc3339
+from orchestrator.tags import Provenance, rfc3339
 from orchestrator.teardown.orphans import find_orphans, prove_gone, reap_orphans
+from tests.ci_api import GITHUB_PATH, Ci
 from tests.embedded.conftest import Orders, World, new_world
 from tests.ledger_suite import LedgerSuite, OpenLedger
 
@@ -249,6 +251,36 @@ def test_orphans_are_not_looked_for_without_the_ledger_that_knows_what_is_leased
         for version in versions(s3, account.record["bucket"]):
             if version["Key"] == key:
                 s3.delete_object(Bucket=account.record["bucket"], Key=key, VersionId=version["VersionId"])
+
+
+def test_what_a_job_that_ended_had_begun_on_aws_is_due_at_once(account: Account) -> None:
+    """The lease is another machine's: only the CI knows that nobody is at work on it."""
+    ci, bucket = Ci(), account.record["bucket"]
+    ledger = S3Ledger(account.client("s3"), bucket, "123456789012")
+    lease = new_lease(
+        name="cancelled",
+        target="aws",
+        ttl=timedelta(hours=1),
+        provenance=Provenance("octo"),
+        spec={},
+        holder={"pid": 4711, "create_time": 1.0, "host": "runner-7"},
+        ci_job=ci.github(),
+    )
+    ledger.create(lease)
+    reaper = AwsWorld(new_world("reaper").home, {**account.keys, **ci.variables})
+
+    def due() -> dict[str, str]:
+        planned = reaper.must("--state", bucket, "reap", "--dry-run", "--json").json()
+        return {one["name"]: one["reason"] for one in planned["due"]}
+
+    try:
+        ci.answers[GITHUB_PATH] = (200, {"id": 77, "run_attempt": 2, "status": "in_progress"})
+        assert due() == {}
+        ci.answers[GITHUB_PATH] = (200, {"id": 77, "run_attempt": 2, "status": "completed"})
+        assert due() == {"cancelled": "job-ended"}
+    finally:
+        ci.close()
+        ledger.remove(ledger.update(ledger.update(lease.releasing("job-ended")).moved_to(LeaseState.RELEASED)))
 
 
 def endpoint_of(account: Account) -> dict[str, str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+import pytest
+
 from orchestrator.home_watch import HomeWatch
 
 
@@ -20,7 +22,20 @@ def test_a_directory_is_known_by_its_identity(tmp_path: Path) -> None:
     home.mkdir()
     assert watch.gone()
     assert not HomeWatch(moved).gone()
-    assert HomeWatch(tmp_path / "never").gone()
+    with pytest.raises(FileNotFoundError):
+        HomeWatch(tmp_path / "never")
+
+
+def test_one_that_is_made_again_at_once_is_another(tmp_path: Path) -> None:
+    """File systems give the number of a directory that is gone to the next one."""
+    home = tmp_path / "home"
+    for _ in range(20):
+        home.mkdir()
+        watch = HomeWatch(home)
+        home.rmdir()
+        home.mkdir()
+        assert watch.gone()
+        home.rmdir()
 
 
 def test_who_wants_to_know_is_told(tmp_path: Path) -> None:
