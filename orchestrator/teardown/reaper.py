@@ -142,10 +142,9 @@ class ReaperLoop:
 
     def _remember(self) -> None:
         """Remember who runs here: once the state home is gone nobody else could find them."""
-        found = (
-            ProcessRecord.load(path) for path in (paths.cloud_dir() / paths.CLOUD_PROCESS, *paths.process_records())
-        )
-        self._started = {record for record in found if record is not None}
+        records = (paths.cloud_dir() / paths.CLOUD_PROCESS, *paths.process_records())
+        found = {record for record in map(ProcessRecord.load, records) if record is not None}
+        self._started = found | {record for record in self._started if record.alive()}
 
     def _leave(self) -> None:
         """End what runs for a state home that is gone; the cloud ends its own brokers, if it lives."""
