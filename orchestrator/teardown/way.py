@@ -235,7 +235,12 @@ class Teardown:
             known = stack.resources()
             job.in_state = frozenset(resource.id for resource in known if resource.id)
             pending = delete_pending_creates(
-                session, job.lease.id, known, patience_s=self._patience(job), cancelled=self._cancelled
+                session,
+                job.lease.id,
+                known,
+                patience_s=self._patience(job),
+                cancelled=self._cancelled,
+                suspected=job.lease.ready_at is None,
             )
             job.deleted += [Deleted(item.kind, item.identifier, "direct") for item in pending.deleted]
             job.notes += pending.notes
