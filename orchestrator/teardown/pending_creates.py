@@ -1,9 +1,9 @@
 """Creates that were under way when an engine was killed: looked up in the cloud and deleted, never just forgotten.
 
 Pulumi's state knows them by name only ("pending operations"), and clearing them would forget a resource that may exist
-and cost money. A create whose plugin was killed, or whose answer was lost, is not even named there. Nothing can depend on
-what was never reported as made, so these go first: destroy then meets no subnet that something unknown is in, and does
-not wait for it.
+and cost money. A create whose plugin was killed, or whose answer was lost, is not even named there. Nothing can depend
+on what was never reported as made, so these go first: destroy then meets no subnet that something unknown is in, and
+does not wait for it.
 """
 
 from __future__ import annotations
