@@ -25,7 +25,7 @@ from orchestrator.target import CloudGoneError, target_named, target_of
 from orchestrator.teardown.claim import ClaimedError, claim
 from orchestrator.teardown.deleters.model import short
 from orchestrator.teardown.direct import Kept, Outcome, delete_directly
-from orchestrator.teardown.found import Inventory
+from orchestrator.teardown.found import Found, Inventory
 from orchestrator.teardown.inventory import Sweep, sweep
 from orchestrator.teardown.pending_creates import delete_pending_creates
 from orchestrator.teardown.receipt import Deleted, Receipt
@@ -41,6 +41,9 @@ _LATE_S = {"embedded": 2.0, "aws": 60.0}
 _OTHERS_MARGIN_S = 60.0
 #: Leases whose resources are deleted side by side.
 _SIDE_BY_SIDE = 8
+#: How often what an inventory finds is deleted directly, each resource once: a question that went unanswered the first
+#: time may be answered after the deletion of what the others found.
+_PASSES = 3
 #: Leases of one round, whose listings are those of everything in the account: few rounds for many leases. What a round
 #: has found is in memory until its receipts are written.
 _ROUND = 1000
@@ -55,10 +58,15 @@ class _Job:
     deleted: list[Deleted] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     in_state: frozenset[str] = frozenset()
-    before: Inventory | None = None
+    tried: set[tuple[str, str]] = field(default_factory=set)
     outcome: Outcome = field(default_factory=Outcome)
     inventory: Inventory | None = None
     begun: float = field(default_factory=time.monotonic)
+
+    def untried(self) -> list[Found]:
+        """Return what the last inventory has found and nobody has tried to delete directly yet."""
+        left = self.inventory.left if self.inventory else ()
+        return [item for item in left if (item.kind, item.identifier) not in self.tried]
 
     def receipt(self) -> Receipt:
         """Return the receipt: the last inventory decides what is left, whatever was reported as deleted."""
@@ -197,17 +205,18 @@ class Teardown:
         with self._progress.step("inventory"):
             seen = sweep(session, ids)
         for job in jobs:
-            job.before = job.inventory = seen.of(job.lease.id)
-        remaining = [job for job in jobs if job.inventory is not None and job.inventory.left]
-        if not remaining:
-            return
-        count = sum(len(job.inventory.left) for job in remaining if job.inventory is not None)
-        with self._progress.step(f"direct deletion of {count} resources that Pulumi did not delete"):
-            self._delete_all(session, remaining)
-        with self._progress.step("inventory"):
-            after = self._settled(session, remaining)
-        for job in remaining:
-            job.inventory = after.of(job.lease.id)
+            job.inventory = seen.of(job.lease.id)
+        for _ in range(_PASSES):
+            remaining = [job for job in jobs if job.untried()]
+            if not remaining:
+                return
+            count = sum(len(job.untried()) for job in remaining)
+            with self._progress.step(f"direct deletion of {count} resources that Pulumi did not delete"):
+                self._delete_all(session, remaining)
+            with self._progress.step("inventory"):
+                after = self._settled(session, remaining)
+            for job in remaining:
+                job.inventory = after.of(job.lease.id)
 
     def _await_late_creates(self, jobs: Sequence[_Job]) -> None:
         """Let a create arrive that a killed process had sent: an inventory before that would be empty too early."""
@@ -265,20 +274,22 @@ class Teardown:
 
     def _delete_all(self, session: AwsSession, jobs: Sequence[_Job]) -> None:
         def delete(job: _Job) -> None:
-            assert job.before is not None  # noqa: S101 - the caller has taken it
-            job.outcome = delete_directly(
+            items = job.untried()
+            job.tried |= {(item.kind, item.identifier) for item in items}
+            by_pulumi = {short(item.name) for item in job.deleted if item.by == "pulumi"}
+            for item in items:
+                if short(item.identifier) in by_pulumi:
+                    job.notes.append(f"Pulumi reported {item.identifier} as deleted, and it was still there")
+            done = delete_directly(
                 session,
                 job.lease.id,
-                job.before.left,
+                items,
                 in_state=job.in_state,
                 patience_s=self._patience(job),
                 cancelled=self._cancelled,
             )
-            by_pulumi = {short(item.name) for item in job.deleted if item.by == "pulumi"}
-            job.deleted += [Deleted(item.kind, item.identifier, "direct") for item in job.outcome.deleted]
-            for item in job.before.left:
-                if short(item.identifier) in by_pulumi:
-                    job.notes.append(f"Pulumi reported {item.identifier} as deleted, and it was still there")
+            job.outcome = Outcome(job.outcome.deleted + done.deleted, job.outcome.kept + done.kept)
+            job.deleted += [Deleted(item.kind, item.identifier, "direct") for item in done.deleted]
 
         pool = ThreadPoolExecutor(max_workers=_SIDE_BY_SIDE, thread_name_prefix="teardown")
         try:

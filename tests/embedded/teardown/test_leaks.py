@@ -268,6 +268,19 @@ def test_a_deletion_that_is_reported_and_did_not_happen_is_named_and_the_lease_s
     assert site.down(FileLedger().find(lease.id)).clean
 
 
+def test_what_a_question_finds_that_was_not_answered_at_first_goes_too(
+    site: Site, unhindered: Callable[[str], None]
+) -> None:
+    lease, iam = site.lease(), site.client("iam")
+    site.network(lease.id)
+    iam.create_role(RoleName=f"ephk-{lease.id}-role", AssumeRolePolicyDocument=trust(), Tags=pair(lease.id))
+    denied = "{code: AccessDenied, status: 403}"
+    unhindered(f"rules: [{{service: iam, operation: ListRoles, error: {denied}, times: 1}}]")
+    receipt = site.down(lease)
+    assert receipt.clean, receipt.document()
+    assert gone_by(receipt, "iam:role") == {"direct"}
+
+
 def test_an_orphan_goes_and_what_carries_no_tag_stays(site: Site) -> None:
 
     live = site.lease(expired=False)
