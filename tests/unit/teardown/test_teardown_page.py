@@ -17,7 +17,7 @@ REPORTED = (
 
 def rows() -> list[str]:
     text = PAGE.read_text()
-    section = text[text.index("## What people report of AWS") : text.index("## What is not guaranteed")]
+    section = text[text.index("## What people report of AWS") : text.index("## Many leases at once")]
     return [line for line in section.splitlines() if line.startswith("| ")][1:]
 
 
