@@ -134,6 +134,19 @@ def test_what_object_lock_retains_is_said_with_its_date(site: Site) -> None:
     assert f"Object Lock (COMPLIANCE) retains it until {until:%Y-%m-%d}" in left["why"]
 
 
+def test_a_bucket_whose_maker_was_killed_before_it_could_be_tagged_goes_and_a_used_one_stays(site: Site) -> None:
+    begun, used, s3 = site.lease(), site.lease(), site.client("s3")
+    for lease in (begun, used):
+        s3.create_bucket(Bucket=f"ephk-{lease.id}-{site.session.cloud.account_id}")
+    assert site.down(begun).clean
+    bucket = f"ephk-{used.id}-{site.session.cloud.account_id}"
+    s3.put_object(Bucket=bucket, Key="somebody-s", Body=b"x")
+    (left,) = site.down(used).document()["left"]
+    assert "was not touched" in left["why"]
+    s3.delete_object(Bucket=bucket, Key="somebody-s")
+    assert site.down(FileLedger().find(used.id)).clean
+
+
 def test_a_bucket_that_only_has_the_right_name_is_not_touched(site: Site) -> None:
     lease, s3 = site.lease(), site.client("s3")
     s3.create_bucket(Bucket=f"ephk-{lease.id}-foreign")
