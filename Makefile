@@ -50,8 +50,9 @@ resilience: setup  ## The production layer under load: reboot, kill, move, add b
 	@$(BIN)/ephk up --name resilience
 	@$(BIN)/ephk verify resilience --layer production; status=$$?; $(BIN)/ephk down resilience && exit $$status
 
-bench: setup  ## Compare ephk with bare brokers, in one run
+bench: setup  ## Compare ephk with bare brokers, in one run; reap 10, 100 and 1,000 leases
 	@$(BIN)/python -m tests.bench
+	@$(BIN)/python -m tests.bench_reap
 
 docs: $(STAMP)  ## Write docs/contracts.md and the JSON Schemas anew from the code
 	@$(BIN)/python -m orchestrator.reports.published .

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-import signal
 import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -21,7 +19,7 @@ from contracts.wire.describe import topic_configs
 from orchestrator.connection import choose_principal
 from orchestrator.environment import Environment, Principal
 from orchestrator.errors import UsageError
-from orchestrator.processes import ProcessRecord, wait_until
+from orchestrator.processes import wait_for_session
 from orchestrator.spec_contracts import CommandSpec, ContractSpec, TopicExpectation
 
 _BOUND = re.compile(r"(>=|<=)\s*(-?\d+(?:\.\d+)?)")
@@ -215,15 +213,7 @@ def _run(spec: CommandSpec, variables: Mapping[str, str], log: Path) -> tuple[in
             )
         except OSError as error:
             raise ProbeError(f"`{spec.run[0]}` cannot be run: {error.strerror}") from None
-    record = ProcessRecord.of(process.pid, "contract")
-    try:
-        # It is not reaped while this looks, so its number stays its group's until everything in it has ended.
-        ended = wait_until(lambda: not record.alive(), deadline_s=timeout_s)
-        record.end_group(grace_s=_GRACE_S)
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    ended = wait_for_session(process, grace_s=_GRACE_S, timeout_s=timeout_s)
     tail = log.read_text(errors="replace").splitlines()[-_TAIL_LINES:]
     if not ended:
         raise ProbeError(f"`{spec.run[0]}` had not ended after {timeout_s:g} s, which is no answer", {"output": tail})

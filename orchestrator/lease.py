@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from orchestrator.ci_jobs import CiJob
 from orchestrator.environment import Environment
 from orchestrator.errors import EphkError
 from orchestrator.tags import Provenance, lease_tags
@@ -72,7 +73,7 @@ class Release(_Record):
     """Somebody wants the environment gone; it stays wanted until nothing is left.
 
     Attributes:
-        reason: `down`, `expired`, `create-deadline`, `owner-gone`, `interrupted`, `failed`.
+        reason: `down`, `expired`, `create-deadline`, `owner-gone`, `job-ended`, `cloud-gone`, `interrupted`, `failed`.
         asked_at: when (UTC).
     """
 
@@ -117,6 +118,7 @@ class Lease(_Record):
         spec: the spec as validated, so that a lease explains itself without the user's file.
         provider: which provider plugin made it (`embedded` or `official`), so that the same one removes it.
         holder: the process that works on the lease now (`pid`, `create_time`), None when nobody does.
+        ci_job: the job that began it, when its CI can be asked whether that has ended.
         environment: the environment, once it is ready.
         version: counts the writes; an update based on an old version is refused.
     """
@@ -140,6 +142,7 @@ class Lease(_Record):
     spec: dict[str, Any]
     provider: Literal["embedded", "official"] = "embedded"
     holder: dict[str, Any] | None = None
+    ci_job: CiJob | None = None
     environment: Environment | None = None
     version: int = Field(default=1, ge=1)
 
@@ -214,6 +217,7 @@ def new_lease(
     holder: dict[str, Any] | None = None,
     hourly_cost: HourlyCost | None = None,
     budget_usd: float | None = None,
+    ci_job: CiJob | None = None,
 ) -> Lease:
     """Make a lease in state `requested`, with a random id; it is in force once the ledger has written it.
 
@@ -239,6 +243,7 @@ def new_lease(
         holder=holder,
         hourly_cost=hourly_cost,
         budget_usd=budget_usd,
+        ci_job=ci_job,
     )
 
 

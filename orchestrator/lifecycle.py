@@ -16,6 +16,7 @@ import psutil
 from contracts.model import Result
 from orchestrator import connect_plugins, describe, paths, provenance
 from orchestrator.aws import AwsSession
+from orchestrator.ci_jobs import current_job
 from orchestrator.cost.guard import Costing, guard
 from orchestrator.environment import Environment
 from orchestrator.errors import EphkError
@@ -122,6 +123,7 @@ class Lifecycle:
             hourly_cost=costing.hourly_cost,
             budget_usd=costing.budget_usd,
             holder={"pid": own.pid, "create_time": own.create_time, "host": platform.node()},
+            ci_job=current_job(),
         )
 
     def _provision(self, lease: Lease, request: UpRequest, target: Target, plugins: tuple[PluginInputs, ...]) -> Lease:

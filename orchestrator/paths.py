@@ -42,3 +42,10 @@ def lease_dir(lease_id: str) -> Path:
 def cloud_dir() -> Path:
     """The embedded cloud's own files: its info document, CA, log and the clusters without a lease."""
     return state_home() / "cloud"
+
+
+def process_records() -> list[Path]:
+    """Return the records of brokers, Connect workers and schema registries that were started in this state home."""
+    home = state_home()
+    patterns = ("leases/*/clusters/*/*.pid.json", "cloud/clusters/*/*.pid.json", "leases/*/registry/process.json")
+    return [path for pattern in patterns for path in home.glob(pattern)]

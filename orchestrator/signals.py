@@ -20,6 +20,8 @@ from types import FrameType
 EXIT_WITHIN_S = 5.5
 #: Seconds that writing down the release may hold up the rest.
 _FIRST_S = 2.0
+#: Seconds that a process which ends by force waits for it once more: a cancelled job is gone within seven in all.
+LAST_S = 1.0
 _EXIT_STATUS = 130
 
 _first: list[Callable[[], None]] = []
@@ -65,10 +67,10 @@ def killed_with(end: Callable[[], object]) -> Iterator[None]:
         _last.remove(end)
 
 
-def written_down() -> bool:
+def written_down(within_s: float = _FIRST_S) -> bool:
     """Wait until what `first_on_interrupt` asked for is done; tells whether it is."""
     if _writing is not None:
-        _writing.join(_FIRST_S)
+        _writing.join(within_s)
     return _writing is None or not _writing.is_alive()
 
 
@@ -97,7 +99,7 @@ def _end_in_time(hints: list[str]) -> None:
 
 def _end(hints: list[str] | None = None) -> None:
     """End the process now, with everything that it started."""
-    written_down()
+    written_down(LAST_S)
     for end in list(reversed(_last)):
         _quietly(end)
     for hint in hints or _hints:

@@ -75,7 +75,11 @@ def _measure(session: AwsSession, size: int) -> Measured:
     receipts, skipped = Reaper(FileLedger(), SilentProgress()).reap()
     seconds = time.perf_counter() - begun
     if len(receipts) != size or skipped or not all(receipt.clean for receipt in receipts):
-        raise RuntimeError(f"{len(receipts)} of {size} leases were reaped, {len(skipped)} skipped")
+        wrong = [receipt.document() for receipt in receipts if not receipt.clean]
+        first = {name: wrong[0][name] for name in ("left", "inventory", "notes")} if wrong else {}
+        raise RuntimeError(
+            f"{len(receipts)} of {size} leases were reaped, {len(wrong)} not clean, {len(skipped)} skipped: {first}"
+        )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return Measured(size, seconds, calls.stop(), peak)
 

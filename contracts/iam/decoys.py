@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import secrets
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from orchestrator import tags
 from orchestrator.aws import AwsSession
 
 _OBJECT = "foreign"
+_NAMED = "ephk-decoy-"
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def prefix(lease_id: str) -> str:
 
     A policy that goes by the lease's id must not cover them.
     """
-    return f"ephk-decoy-{hashlib.sha256(lease_id.encode()).hexdigest()[:10]}-"
+    return f"{_NAMED}{hashlib.sha256(lease_id.encode()).hexdigest()[:10]}-"
 
 
 def ensure(access: Access, watch: Watch) -> Decoys:
@@ -70,7 +71,7 @@ def _make(access: Access, watch: Watch) -> Decoys:
     name = prefix(access.environment.lease_id) + secrets.token_hex(4)
     foreign = {**access.environment.tags, tags.LEASE: name, tags.ENVIRONMENT: "decoy"}
     tag_set = [{"Key": key, "Value": value} for key, value in foreign.items()]
-    access.on_close(lambda: remove(access.session, access.environment.lease_id, only=name))
+    access.on_close(lambda: remove(access.session, [name]))
     watch.waiting("another environment's bucket to be made")
     s3 = access.client("s3")
     region = access.environment.cloud.region
@@ -85,30 +86,39 @@ def _make(access: Access, watch: Watch) -> Decoys:
     return Decoys(name, _OBJECT, made["ARN"])
 
 
-def remove(session: AwsSession, lease_id: str, *, only: str | None = None) -> list[tuple[str, str]]:
-    """Remove the decoys of one run (`only`), or of every run of a lease; returns (kind, name) of what was removed.
+def remove(session: AwsSession, beginnings: Collection[str]) -> dict[str, list[tuple[str, str]]]:
+    """Remove the decoys whose names begin so (`prefix` of a lease, or the name of one run's).
 
-    What cannot be asked or removed is left: its tag belongs to no lease, so that a search for orphans finds it.
+    Two listings serve any number of leases. What cannot be asked or removed is left: its tag belongs to no lease, so a
+    search for orphans finds it.
+
+    Returns:
+        Kind and name of what was removed, by the beginning of its name; nothing where nothing was.
     """
-    wanted = only or prefix(lease_id)
-    removed: list[tuple[str, str]] = []
+    removed: dict[str, list[tuple[str, str]]] = {}
     with contextlib.suppress(ClientError, BotoCoreError):
-        for name in _buckets(session, wanted):
-            _empty(session.client("s3"), name)
-            session.client("s3").delete_bucket(Bucket=name)
-            removed.append(("aws:s3/bucket:Bucket", name))
+        s3 = session.client("s3")
+        for name, of in _chosen((bucket["Name"] for bucket in s3.list_buckets()["Buckets"]), beginnings):
+            _empty(s3, name)
+            s3.delete_bucket(Bucket=name)
+            removed.setdefault(of, []).append(("aws:s3/bucket:Bucket", name))
     with contextlib.suppress(ClientError, BotoCoreError):
         manager = session.client("secretsmanager")
-        for secret in manager.list_secrets(Filters=[{"Key": "name", "Values": [wanted]}])["SecretList"]:
-            manager.delete_secret(SecretId=secret["ARN"], ForceDeleteWithoutRecovery=True)
-            removed.append(("aws:secretsmanager/secret:Secret", secret["Name"]))
+        values = list(beginnings) if len(beginnings) == 1 else [_NAMED]
+        pages = manager.get_paginator("list_secrets").paginate(Filters=[{"Key": "name", "Values": values}])
+        found = [secret["Name"] for page in pages for secret in page["SecretList"]]
+        for name, of in _chosen(found, beginnings):
+            manager.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+            removed.setdefault(of, []).append(("aws:secretsmanager/secret:Secret", name))
     return removed
 
 
-def _buckets(session: AwsSession, wanted: str) -> Iterator[str]:
-    for bucket in session.client("s3").list_buckets()["Buckets"]:
-        if bucket["Name"].startswith(wanted):
-            yield bucket["Name"]
+def _chosen(names: Iterable[str], beginnings: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Return the decoys' names that begin with one of `beginnings`, each with that one."""
+    by_length = {len(beginning) for beginning in beginnings}
+    for name in names:
+        if name.startswith(_NAMED):
+            yield from ((name, name[:length]) for length in by_length if name[:length] in beginnings)
 
 
 def _empty(s3: Any, bucket: str) -> None:

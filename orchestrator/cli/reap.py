@@ -13,37 +13,50 @@ from orchestrator.errors import ExitCode
 from orchestrator.ledgers import Ledgers
 from orchestrator.reports.console import counts
 from orchestrator.signals import interruptible
+from orchestrator.target import TargetName
 from orchestrator.teardown.reap import OrphanReport, Planned, Reaper
 from orchestrator.teardown.receipt import report_directory
 
 
-@click.command("reap", epilog=example("ephk reap --dry-run", "ephk reap --orphans --grace 30m"))
+@click.command("reap", epilog=example("ephk reap --dry-run", "ephk reap --orphans --target aws --grace 2h"))
 @click.option("--dry-run", is_flag=True, help="Only say what would be taken down, and why.")
 @click.option("--orphans", is_flag=True, help="Also what carries a lease's tag and belongs to no lease.")
+@click.option(
+    "--target",
+    type=click.Choice(["embedded", "aws"]),
+    default="embedded",
+    help="Whose orphans: the embedded cloud's (default), or those in the AWS account and region of the caller.",
+)
 @click.option(
     "--grace", help="Leave orphans alone that are younger, for example 30m (default: 0s embedded, 30m on aws)."
 )
 @patience_option
 @json_option
 @reports_errors
-def reap_command(dry_run: bool, orphans: bool, grace: str | None, patience: str | None, as_json: bool) -> None:
+def reap_command(
+    dry_run: bool, orphans: bool, target: TargetName, grace: str | None, patience: str | None, as_json: bool
+) -> None:
     """Take down every environment that has expired, was abandoned, or whose teardown was not finished.
 
-    May run in several places at once: a lease that another process is taking down is left to it.
+    May run in several places at once: a lease that another process is taking down is left to it. With a token in
+    EPHK_GITHUB_TOKEN or EPHK_GITLAB_TOKEN the CI is asked whether a job that had not finished its 'ephk up' has ended.
     """
-    reaper = Reaper(Ledgers(), progress(), patience_s=seconds(patience, "--wait"))
+    ledgers = Ledgers()
+    if orphans:
+        ledgers.of(target)  # without the target's ledger everything that is leased would look like an orphan
+    reaper = Reaper(ledgers, progress(), patience_s=seconds(patience, "--wait"))
     allowed = seconds(grace, "--grace")
     spared = None if allowed is None else timedelta(seconds=allowed)
     if dry_run:
         planned = reaper.plan()
-        found = reaper.orphans("embedded", grace=spared, dry_run=True) if orphans else None
+        found = reaper.orphans(target, grace=spared, dry_run=True) if orphans else None
         _show_plan(planned, found, as_json=as_json)
         return
     with interruptible():
         receipts, skipped = reaper.reap()
         for receipt in receipts:
             receipt.write(report_directory(receipt.lease))
-        found = reaper.orphans("embedded", grace=spared, dry_run=False) if orphans else None
+        found = reaper.orphans(target, grace=spared, dry_run=False) if orphans else None
     if as_json:
         document = {
             "receipts": [receipt.document() for receipt in receipts],

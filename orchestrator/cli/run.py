@@ -22,12 +22,12 @@ from orchestrator.lease import Lease
 from orchestrator.ledgers import Ledgers
 from orchestrator.lifecycle import Interrupted, Lifecycle, UpRequest, interruptible
 from orchestrator.paths import lease_dir
-from orchestrator.processes import ProcessRecord
+from orchestrator.processes import end_session, wait_for_session
 from orchestrator.reports.console import console, inapplicable_lines, receipt_lines, report_summary, results_table
 from orchestrator.reports.report import Report
 from orchestrator.reports.scorecard.console import table
 from orchestrator.reports.scorecard.sources import sourced
-from orchestrator.signals import leave_if_interrupted
+from orchestrator.signals import killed_with, leave_if_interrupted
 from orchestrator.teardown.receipt import Receipt, report_directory
 
 #: What the command gets to end by itself; a cancelled CI job has ten seconds in all.
@@ -174,12 +174,10 @@ def _command(lease: Lease, command: list[str], *, quiet: bool) -> int:
         raise EphkError(
             f"cannot run {command[0]}: {error.strerror}", next_step="Check the command after '--' and its path."
         ) from None
-    record = ProcessRecord.of(process.pid, "command")
-    try:
-        status = process.wait()
-    finally:
-        # Also what the command left running in its session: it must not outlive the environment.
-        record.end_group(grace_s=_COMMAND_GRACE_S)
+    # Also what the command left running in its session ends: it must not outlive the environment.
+    with killed_with(lambda: end_session(process.pid)):
+        wait_for_session(process, grace_s=_COMMAND_GRACE_S)
+    status = process.returncode
     return status if status >= 0 else 128 - status
 
 

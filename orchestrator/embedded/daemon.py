@@ -1,6 +1,7 @@
 """The embedded cloud's process: `python -m orchestrator.embedded.daemon`, started by `orchestrator.embedded.cloud`.
 
-It serves until it is told to stop (SIGTERM) or, unless a person wanted it to stay, until the last lease is gone.
+It serves until it is told to stop (SIGTERM) or, unless a person wanted it to stay, until the last lease is gone; and it
+never outlives its own directory.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pathlib import Path
 from types import FrameType
 
 from orchestrator.embedded import cloud_files
-from orchestrator.embedded.cloud import locked, remove_files
+from orchestrator.embedded.cloud import locked, remove_files, status
 from orchestrator.embedded.context import CloudContext
 from orchestrator.embedded.gateway.app import Gateway
 from orchestrator.embedded.gateway.credentials import CredentialStore
@@ -31,6 +32,7 @@ from orchestrator.embedded.gateway.tls import make_certificates
 from orchestrator.embedded.scenario import Scenario
 from orchestrator.errors import EphkError
 from orchestrator.files import private_dir, write_private, write_private_json
+from orchestrator.home_watch import HomeWatch
 from orchestrator.paths import cloud_dir, leases_dir
 from orchestrator.processes import ProcessRecord
 from orchestrator.teardown.reaper_process import ensure_reaper
@@ -85,6 +87,7 @@ class Cloud:
 
     def __init__(self, *, port: int, http_port: int, scenario: Path) -> None:
         self.directory = private_dir(cloud_dir())
+        self._home = HomeWatch(self.directory)
         moto = MotoState(ACCOUNT_ID, REGION)
         self.store = CredentialStore(moto)
         rehearsal = Scenario(scenario)
@@ -137,6 +140,9 @@ class Cloud:
         _log.info("ready on ports %d (https) and %d (http)", self.servers.port, self.servers.http_port)
         watch = IdleWatch(time.monotonic())
         while not self.stopping.wait(_POLL_S):
+            if self._home.gone():
+                self._leave()
+                return
             ensure_reaper()  # it watches this process, and this process watches it
             keep = (self.directory / cloud_files.KEEP).exists()
             unneeded = watch.unneeded(time.monotonic(), leases=leases(), busy=self.gateway.in_flight > 0, keep=keep)
@@ -157,6 +163,14 @@ class Cloud:
             remove_files()
             return True
         return False
+
+    def _leave(self) -> None:
+        """End everything that was started for a state home that is gone, and remove what was written there since."""
+        _log.warning("the state home is gone: stopping")
+        self.close()
+        with contextlib.suppress(EphkError), locked(timeout_s=0):
+            if status() is None:  # nobody has started another cloud there
+                remove_files()
 
     def close(self) -> None:
         """Withdraw the info document, end every service, stop serving."""

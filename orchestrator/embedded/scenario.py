@@ -8,6 +8,8 @@ A scenario is YAML or JSON. It is read again whenever the file changes, while th
       - {service: s3, operation: PutObject, error: {code: SlowDown, status: 503}, times: 2}
       - {service: "*", error: {code: ExpiredToken, status: 403}, after: 40, times: 1}
       - {service: sts, operation: AssumeRole, drop: true, probability: 0.5}
+      - {service: ec2, operation: CreateVpc, lose: true, times: 1}
+      - {service: ec2, operation: DeleteSubnet, pretend: true, times: 1}
     msk: {create_s: 2, delete_s: 1, eni_lingers_s: 5}
     iam: {enforced: false}
 """
@@ -20,6 +22,7 @@ import random
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -55,7 +58,9 @@ class Rule(_Strict):
         operation: the operation's name (`CreateClusterV2`), same wildcards.
         latency_s: seconds to wait before anything else.
         error: answer with this instead of doing the work.
-        drop: do the waiting, then close the connection without an answer.
+        drop: do the waiting, then close the connection without an answer; the work is not done.
+        lose: do the work, then close the connection without an answer: what a time-out leaves behind.
+        pretend: answer as if the work had been done, without doing it; for deletions, whose answers are empty.
         after: let this many matching requests through first.
         times: apply to this many requests, then never again; None is always.
         probability: chance that a matching request is affected, decided by the scenario's seed.
@@ -66,16 +71,21 @@ class Rule(_Strict):
     latency_s: float = Field(default=0.0, ge=0, le=3600)
     error: Fault | None = None
     drop: bool = False
+    lose: bool = False
+    pretend: bool = False
     after: int = Field(default=0, ge=0)
     times: int | None = Field(default=None, ge=1)
     probability: float = Field(default=1.0, gt=0, le=1)
 
     @model_validator(mode="after")
     def _does_something(self) -> Rule:
-        if not self.latency_s and self.error is None and not self.drop:
-            raise ValueError("a rule needs latency_s, error or drop")
-        if self.drop and self.error is not None:
-            raise ValueError("a rule has either error or drop")
+        does = sum((self.error is not None, self.drop, self.lose, self.pretend))
+        if not self.latency_s and not does:
+            raise ValueError("a rule needs latency_s, error, drop, lose or pretend")
+        if does > 1:
+            raise ValueError("a rule has one of error, drop, lose and pretend")
+        if self.pretend and not self.operation.startswith("Delete"):
+            raise ValueError("only deletions can be pretended: operation has to begin with Delete")
         return self
 
 
@@ -87,6 +97,8 @@ class MskScenario(_Strict):
         update_s: seconds that a cluster stays in UPDATING or REBOOTING_BROKER at least.
         delete_s: seconds that a cluster stays in DELETING at least.
         scram_s: seconds until an associated secret's user can log in.
+        busy_s: seconds that a new cluster spends in `busy_state` after CREATING, in which MSK refuses to delete it.
+        busy_state: what MSK is busy with then.
         create_error: the cluster ends in FAILED with this as its StateInfo.
         update_error: an update's operation ends in UPDATE_FAILED with this as its ErrorInfo.
         eni_lingers_s: seconds that the cluster's network interfaces outlive it, as they do on AWS.
@@ -96,6 +108,8 @@ class MskScenario(_Strict):
     update_s: float = Field(default=0.0, ge=0, le=3600)
     delete_s: float = Field(default=0.0, ge=0, le=3600)
     scram_s: float = Field(default=0.0, ge=0, le=3600)
+    busy_s: float = Field(default=0.0, ge=0, le=3600)
+    busy_state: Literal["MAINTENANCE", "HEALING"] = "MAINTENANCE"
     create_error: Fault | None = None
     update_error: Fault | None = None
     eni_lingers_s: float = Field(default=0.0, ge=0, le=3600)
@@ -117,7 +131,7 @@ class ScenarioDocument(_Strict):
 
     Attributes:
         seed: makes `probability` repeatable.
-        rules: every rule is looked at for every request, in order; latencies add up, the first error or drop wins.
+        rules: every rule is looked at for every request, in order; latencies add up, the first of the others wins.
         msk: MSK's behaviour.
         iam: whether policies count.
     """
@@ -130,11 +144,13 @@ class ScenarioDocument(_Strict):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the scenario wants to happen to one request."""
+    """What the scenario wants to happen to one request; the members are a rule's."""
 
     latency_s: float = 0.0
     error: Fault | None = None
     drop: bool = False
+    lose: bool = False
+    pretend: bool = False
 
 
 NOTHING = Outcome()
@@ -223,7 +239,7 @@ class Scenario:
 
     @property
     def injected(self) -> int:
-        """How many requests were delayed, refused or dropped since the cloud started."""
+        """How many requests were delayed, refused, dropped or answered falsely since the cloud started."""
         return self._injected
 
     def enforces_iam(self) -> bool:
@@ -236,16 +252,18 @@ class Scenario:
             self._refresh()
             if not self._document.rules:
                 return NOTHING
-            latency, fault, drop = 0.0, None, False
+            latency, first = 0.0, None
             for index, rule in enumerate(self._document.rules):
                 matches = fnmatch.fnmatchcase(service, rule.service) and fnmatch.fnmatchcase(operation, rule.operation)
                 if not matches or not self._due(index, rule):
                     continue
                 latency += rule.latency_s
-                if fault is None and not drop:
-                    fault, drop = rule.error, rule.drop
-            self._injected += fault is not None or drop or latency > 0
-            return Outcome(latency, fault, drop)
+                if first is None and (rule.error is not None or rule.drop or rule.lose or rule.pretend):
+                    first = rule
+            self._injected += first is not None or latency > 0
+            if first is None:
+                return Outcome(latency)
+            return Outcome(latency, first.error, first.drop, first.lose, first.pretend)
 
     def _due(self, index: int, rule: Rule) -> bool:
         self._seen[index] += 1

@@ -21,12 +21,13 @@ from typing import Any
 
 import psutil
 
-from orchestrator.engine.sessions import STOP_S, end_session, session_members
 from orchestrator.errors import EphkError
 from orchestrator.files import read_json, write_private_json
-from orchestrator.processes import ProcessRecord, wait_until
+from orchestrator.processes import ProcessRecord, end_session, session_members, wait_until
 from orchestrator.signals import EXIT_WITHIN_S
 
+#: Seconds that a CLI gets to end after it was asked to: it waits for the calls under way, then saves its state.
+STOP_S = 30.0
 #: Seconds by which clocks of the kernel and of the lock's writer may differ.
 _CLOCK_S = 2.0
 #: Seconds that a command gets to stop after it was asked to: it ends itself by force before that.

@@ -20,10 +20,10 @@ import psutil
 from pulumi.automation import CommandResult, PulumiCommand
 from pulumi.automation.errors import create_command_error
 
-from orchestrator.engine.ownership import CliRecord
+from orchestrator.engine.ownership import STOP_S, CliRecord
 from orchestrator.engine.pulumi_cli import PulumiCli
-from orchestrator.engine.sessions import STOP_S, end_session
 from orchestrator.errors import EphkError
+from orchestrator.processes import end_session
 from orchestrator.signals import killed_with
 
 OnOutput = Callable[[str], Any]

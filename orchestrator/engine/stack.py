@@ -142,8 +142,20 @@ class EnvironmentStack:
             )
         return log.done
 
-    def destroy(self, environment: Mapping[str, str], progress: Progress) -> list[tuple[str, str]]:
+    def destroy(
+        self,
+        environment: Mapping[str, str],
+        progress: Progress,
+        *,
+        on_deleted: Callable[[str, str], None] | None = None,
+    ) -> list[tuple[str, str]]:
         """Delete everything that the state knows of; the program is not needed.
+
+        Args:
+            environment: as for `up`.
+            progress: told what is being deleted.
+            on_deleted: called with type and id of each resource once it is reported as deleted, also when the whole
+                does not succeed.
 
         Returns:
             Type and id of each resource that was deleted.
@@ -153,9 +165,17 @@ class EnvironmentStack:
         """
         if not self.backend.exists():
             return []
-        with self._operation("destroy", "delete resources", environment, progress) as (stack, log):
+        deleted: list[tuple[str, str]] = []
+
+        def notice(done: Done) -> None:
+            if done.op == "delete":
+                deleted.append((done.type, done.id or done.name))
+                if on_deleted is not None:
+                    on_deleted(*deleted[-1])
+
+        with self._operation("destroy", "delete resources", environment, progress, notice) as (stack, log):
             stack.destroy(parallel=_PARALLEL, on_event=stack.following(log), color="never", suppress_progress=True)
-        return [(done.type, done.id or done.name) for done in log.done if done.op == "delete"]
+        return deleted
 
     def refresh(self, environment: Mapping[str, str], progress: Progress) -> Drift:
         """Read every resource and bring the state in line with what is there.

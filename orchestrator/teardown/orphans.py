@@ -5,9 +5,10 @@ Found by tag alone, with or without a Pulumi state. What carries no tag is forei
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -130,6 +131,43 @@ def reap_orphans(session: AwsSession, orphans: Sequence[Orphan], *, patience_s: 
         outcome = delete_directly(session, orphan.lease, orphan.items, patience_s=patience_s)
         reaped.append(Reaped(orphan, outcome.deleted, outcome.kept))
     return reaped
+
+
+def prove_gone(
+    session: AwsSession, reaped: Sequence[Reaped], *, settle_s: float
+) -> tuple[list[Reaped], tuple[str, ...]]:
+    """Ask the cloud what is still there.
+
+    What was reported as deleted and is still there counts as kept; what was kept and is not there any more, another
+    process has deleted at the same time.
+
+    Args:
+        session: of somebody who may list.
+        reaped: what became of the orphans.
+        settle_s: seconds in which listings may still show what is gone (they are eventually consistent).
+
+    Returns:
+        The orphans as they are, and the questions that could not be answered.
+    """
+    ids = [one.orphan.lease for one in reaped if one.deleted or one.kept]
+    if not ids:
+        return list(reaped), ()
+    end, pause_s = time.monotonic() + settle_s, 0.2
+    while True:
+        seen = sweep(session, ids)
+        still = {(item.kind, item.identifier) for lease in ids for item in seen.of(lease).left}
+        if time.monotonic() >= end or not any((i.kind, i.identifier) in still for one in reaped for i in one.deleted):
+            break
+        time.sleep(pause_s)
+        pause_s = min(pause_s * 2, 10.0)
+    proved = []
+    for one in reaped:
+        left = tuple(item for item in one.deleted if (item.kind, item.identifier) in still)
+        kept = [kept for kept in one.kept if (kept.item.kind, kept.item.identifier) in still or seen.unanswered]
+        kept += [Kept(item, "was reported as deleted, and it is still there") for item in left]
+        deleted = tuple(item for item in one.deleted if item not in left)
+        proved.append(replace(one, deleted=deleted, kept=tuple(kept)))
+    return proved, seen.unanswered
 
 
 def _latest(items: Sequence[Found], tag: str) -> datetime | None:

@@ -1,8 +1,9 @@
 """Creates that were under way when an engine was killed: looked up in the cloud and deleted, never just forgotten.
 
 Pulumi's state knows them by name only ("pending operations"), and clearing them would forget a resource that may exist
-and cost money. Nothing can depend on what was never reported as made, so these go first: destroy then meets no subnet
-that its state does not know.
+and cost money. A create whose plugin was killed, or whose answer was lost, is not even named there. Nothing can depend
+on what was never reported as made, so these go first: destroy then meets no subnet that something unknown is in, and
+does not wait for it.
 """
 
 from __future__ import annotations
@@ -46,8 +47,9 @@ def delete_pending_creates(
     *,
     patience_s: float,
     cancelled: threading.Event | None = None,
+    suspected: bool = False,
 ) -> PendingOutcome:
-    """Delete what exists of a lease and is known to its state by name only, if anything.
+    """Delete what exists of a lease and is known to its state by name only or not at all, if anything.
 
     Args:
         session: of somebody who may delete.
@@ -56,12 +58,13 @@ def delete_pending_creates(
         patience_s: seconds for all waiting together. A cluster that MSK is still creating is waited for: destroy could
             not delete the network under it either.
         cancelled: ends all waiting.
+        suspected: ask also without a pending create, because the creation did not come to its end.
 
     Returns:
-        What was deleted; without pending creates the cloud is not even asked.
+        What was deleted; without pending creates or a suspicion the cloud is not even asked.
     """
     pending = [resource for resource in state if resource.pending == "creating" and not resource.id]
-    if not pending:
+    if not pending and not suspected:
         return PendingOutcome()
     found_now = take_inventory(session, lease).left
     unknown = unknown_to(state, found_now)
@@ -70,11 +73,13 @@ def delete_pending_creates(
     ):  # a role with a policy that the state does not know is refused by DeleteRole
         unknown += [item for item in found_now if item.kind == "iam:role" and item not in unknown]
     outcome = delete_directly(session, lease, unknown, patience_s=patience_s, cancelled=cancelled)
-    names = ", ".join(f"{resource.name} ({resource.type.rsplit(':', 1)[-1]})" for resource in pending)
-    notes = [f"creates that were under way when the engine was ended: {names}"]
+    notes = []
+    if pending:
+        names = ", ".join(f"{resource.name} ({resource.type.rsplit(':', 1)[-1]})" for resource in pending)
+        notes.append(f"creates that were under way when the engine was ended: {names}")
     if outcome.deleted:
         found = ", ".join(f"{item.kind} {short(item.identifier)}" for item in outcome.deleted)
-        notes.append(f"found in the cloud and deleted: {found}")
+        notes.append(f"found in the cloud, unknown to Pulumi's state, and deleted: {found}")
     return PendingOutcome(outcome.deleted, tuple(notes))
 
 

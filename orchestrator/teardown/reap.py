@@ -6,10 +6,11 @@ Idempotent, and safe from several places at once: every lease is claimed in the 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from orchestrator import ci_jobs
 from orchestrator.lease import Lease
 from orchestrator.lease_access import session_of
 from orchestrator.ledger import Ledger
@@ -17,9 +18,9 @@ from orchestrator.progress import Progress
 from orchestrator.target import CloudGoneError, TargetName, target_named
 from orchestrator.teardown.due import Due, due_leases
 from orchestrator.teardown.inventory import sweep
-from orchestrator.teardown.orphans import Orphan, Reaped, find_orphans, reap_orphans
+from orchestrator.teardown.orphans import Orphan, Reaped, find_orphans, prove_gone, reap_orphans
 from orchestrator.teardown.receipt import Receipt
-from orchestrator.teardown.way import PATIENCE_S, Teardown
+from orchestrator.teardown.way import PATIENCE_S, SETTLE_S, Teardown
 
 #: What is younger may belong to a lease that this ledger does not show yet. On the embedded target there is one ledger,
 #: on the same disk, written before the first resource.
@@ -82,8 +83,16 @@ class Reaper:
         self._ledger, self._progress, self._patience_s = ledger, progress, patience_s
 
     def due(self) -> list[Due]:
-        """Return what is due now."""
-        return due_leases(self._ledger.leases(), cloud_gone=cloud_gone)
+        """Return what is due now; the CI is asked for jobs on machines that cannot be seen from here."""
+        return due_leases(self._ledger.leases(), cloud_gone=cloud_gone, job_ended=self._job_ended)
+
+    def _job_ended(self, lease: Lease) -> bool:
+        if lease.ci_job is None:
+            return False
+        state = ci_jobs.state_of(lease.ci_job)
+        if state.known == "not known":
+            self._progress.note(f"whether the CI job of {lease.name} ({lease.id}) has ended is not known: {state.why}")
+        return state.known == "ended"
 
     def plan(self) -> list[Planned]:
         """Return what `reap` would take down, with one sweep of each cloud; nothing is changed."""
@@ -113,12 +122,17 @@ class Reaper:
         return receipts, [(one.lease, one.skipped) for one in due if one.skipped] + skipped
 
     def orphans(self, target: TargetName, *, grace: timedelta | None, dry_run: bool) -> OrphanReport:
-        """Find what nobody leases and, unless it is a dry run, delete it.
+        """Find what nobody leases and, unless it is a dry run, delete it and look again.
+
+        May run in several places at once: what another one has deleted first is gone, which is all that is wanted.
 
         Args:
             target: whose cloud is looked at; one that does not run has nothing.
             grace: see `find_orphans`; None for the target's own.
             dry_run: delete nothing.
+
+        Raises:
+            EphkError: the target's ledger cannot be asked: everything that is leased would look like an orphan.
         """
         try:
             session = target_named(target).session()
@@ -129,10 +143,17 @@ class Reaper:
             orphans, unanswered = find_orphans(session, (), grace=GRACE[target] if grace is None else grace)
             leased = {lease.id for lease in self._ledger.leases()}
             orphans = [orphan for orphan in orphans if orphan.lease not in leased]
+            unreadable = [f"a lease that cannot be read: {place}" for place in self._ledger.unreadable()]
+        if unreadable:
+            why = "the ledger has a lease that cannot be read, and this may be its environment"
+            orphans = [replace(orphan, skipped=orphan.skipped or why) for orphan in orphans]
         if dry_run:
-            return OrphanReport(tuple(Reaped(orphan) for orphan in orphans), unanswered)
+            return OrphanReport(tuple(Reaped(orphan) for orphan in orphans), (*unanswered, *unreadable))
         patience_s = PATIENCE_S[target] if self._patience_s is None else self._patience_s
-        return OrphanReport(tuple(reap_orphans(session, orphans, patience_s=patience_s)), unanswered)
+        reaped = reap_orphans(session, orphans, patience_s=patience_s)
+        with self._progress.step("looking whether they are gone"):
+            proved, unproved = prove_gone(session, reaped, settle_s=SETTLE_S[target])
+        return OrphanReport(tuple(proved), (*unanswered, *unreadable, *unproved))
 
 
 def cloud_gone(lease: Lease) -> bool:

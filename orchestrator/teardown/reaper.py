@@ -3,7 +3,7 @@
 It lives as long as there are leases. It takes down those whose time is over, those whose release was begun by a
 process that died, those whose `up` died before they were ready, and those whose cloud died; each in a worker process,
 so that no failure of a teardown ends the reaper. The cloud's process starts it again when it is killed, and so does
-the next command.
+the next command. When its state home is removed under it, it ends everything that was started there, and itself.
 """
 
 from __future__ import annotations
@@ -23,10 +23,13 @@ import psutil
 from filelock import FileLock, Timeout
 
 from orchestrator import paths
-from orchestrator.errors import EphkError
+from orchestrator.errors import EphkError, ExitCode
+from orchestrator.files import private_dir
+from orchestrator.home_watch import HomeWatch
 from orchestrator.lease import Lease
 from orchestrator.ledger import FileLedger
-from orchestrator.processes import ProcessRecord
+from orchestrator.processes import ProcessRecord, end_session, wait_until
+from orchestrator.signals import Interrupted, interruptible, leave_if_interrupted
 from orchestrator.teardown.due import Due, due_leases
 from orchestrator.teardown.heartbeat import heartbeat_file, remove_heartbeat, write_heartbeat
 from orchestrator.teardown.reaper_process import lock_file, spawn
@@ -47,6 +50,8 @@ _SURE_AFTER_S = {
 }
 _SURE_AFTER_ELSE_S = 1.0
 _WORKER_S = 1800.0
+#: Seconds that the cloud, and a worker in the middle of a teardown, get to end when the state home is gone.
+_LEAVE_S = 8.0
 
 
 @dataclass
@@ -66,6 +71,8 @@ class ReaperLoop:
         self._ledger = FileLedger()
         self._attempts: dict[str, _Attempts] = {}
         self._seen: dict[tuple[str, str], float] = {}
+        self._home = HomeWatch(private_dir(heartbeat_file().parent))
+        self._started: set[ProcessRecord] = set()
         self.stopping = threading.Event()
 
     def run(self) -> None:
@@ -73,8 +80,12 @@ class ReaperLoop:
         own = ProcessRecord.of(psutil.Process().pid, "reaper")
         beat = 0.0
         while not self.stopping.is_set():
+            if self._home.gone():
+                self._leave()
+                return
             if time.monotonic() - beat >= _BEAT_S:
                 write_heartbeat(own)
+                self._remember()
                 beat = time.monotonic()
             looked = time.monotonic()
             leases = self._ledger.leases()
@@ -129,6 +140,28 @@ class ReaperLoop:
     def _working(self) -> bool:
         return any(attempts.worker is not None for attempts in self._attempts.values())
 
+    def _remember(self) -> None:
+        """Remember who runs here: once the state home is gone nobody else could find them."""
+        records = (paths.cloud_dir() / paths.CLOUD_PROCESS, *paths.process_records())
+        found = {record for record in map(ProcessRecord.load, records) if record is not None}
+        self._started = found | {record for record in self._started if record.alive()}
+
+    def _leave(self) -> None:
+        """End what runs for a state home that is gone; the cloud ends its own brokers, if it lives."""
+        _log.warning("the state home is gone: ending everything that was started in it")
+        working = [attempts.worker for attempts in self._attempts.values() if attempts.worker is not None]
+        # Each sees it by itself, too; whoever hangs is ended by force, a cloud before the brokers that it would start.
+        wait_until(
+            lambda: all(worker.poll() is not None for worker in working) and not any(r.alive() for r in self._started),
+            deadline_s=_LEAVE_S,
+        )
+        for worker in working:
+            if worker.poll() is None:
+                end_session(worker.pid)
+        for record in sorted(self._started, key=lambda record: record.create_time):
+            record.end_group(grace_s=0)
+        remove_heartbeat()  # one that was written at the very moment at which the directory went
+
     def _tidy(self) -> None:
         """Remove what is this process's own; a cloud that died without a lease left its files, too."""
         if not cloud_alive():
@@ -151,17 +184,50 @@ def lease_is_local(lease: Lease) -> bool:
     return lease.target == "embedded"
 
 
+class _WatchedLedger(FileLedger):
+    """Interrupts this process when a lease's directory is removed by anybody but this process itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._removing = threading.Event()
+
+    def watch(self, lease_id: str) -> None:
+        """Begin to look after a lease's directory; one that is gone already is nobody's work any more."""
+
+        def interrupt() -> None:
+            if not self._removing.is_set():
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        with contextlib.suppress(FileNotFoundError):
+            HomeWatch(paths.lease_dir(lease_id)).when_gone(interrupt)
+
+    def remove(self, lease: Lease) -> None:
+        """See `FileLedger.remove`."""
+        self._removing.set()
+        super().remove(lease)
+
+
 def work(lease_id: str) -> int:
-    """Take one lease down if it is due, and write its receipt; returns the process's exit status."""
+    """Take one lease down if it is due, and write its receipt; returns the process's exit status.
+
+    It can be interrupted like a command: what Pulumi is doing is stopped in good order, and the lease stays due.
+    """
     from orchestrator.progress import SilentProgress
     from orchestrator.teardown.reap import Reaper
     from orchestrator.teardown.receipt import report_directory
 
+    ledger = _WatchedLedger()
+    ledger.watch(lease_id)
     try:
-        receipts, skipped = Reaper(FileLedger(), SilentProgress()).reap({lease_id})
+        with interruptible():
+            receipts, skipped = Reaper(ledger, SilentProgress()).reap({lease_id})
     except EphkError as error:
         _log.error("%s: %s", lease_id, error.message)
         return 1
+    except Interrupted as interrupt:
+        _log.error("%s: interrupted by %s", lease_id, interrupt)
+        leave_if_interrupted()
+        return int(ExitCode.INTERRUPTED)
     for receipt in receipts:
         path = receipt.write(report_directory(receipt.lease))
         _log.info("%s: %s, receipt in %s", lease_id, "nothing left" if receipt.clean else "something is left", path)

@@ -23,8 +23,9 @@ from orchestrator.ledger import Ledger
 from orchestrator.progress import Progress
 from orchestrator.target import CloudGoneError, target_named, target_of
 from orchestrator.teardown.claim import ClaimedError, claim
+from orchestrator.teardown.deleters.model import short
 from orchestrator.teardown.direct import Kept, Outcome, delete_directly
-from orchestrator.teardown.found import Inventory
+from orchestrator.teardown.found import Found, Inventory
 from orchestrator.teardown.inventory import Sweep, sweep
 from orchestrator.teardown.pending_creates import delete_pending_creates
 from orchestrator.teardown.receipt import Deleted, Receipt
@@ -33,15 +34,19 @@ from orchestrator.teardown.receipt import Deleted, Receipt
 #: in CREATING can be deleted, and its network interfaces linger after it; the embedded cloud rehearses both in seconds.
 PATIENCE_S = {"embedded": 60.0, "aws": 5400.0}
 #: Seconds to ask again while the listings still show what the services have deleted (they are eventually consistent).
-_SETTLE_S = {"embedded": 3.0, "aws": 60.0}
+SETTLE_S = {"embedded": 3.0, "aws": 60.0}
 #: Seconds after which a request that was sent has had its effect, if it has any.
 _LATE_S = {"embedded": 2.0, "aws": 60.0}
 #: Seconds beyond its patience that another process gets for its teardown.
 _OTHERS_MARGIN_S = 60.0
 #: Leases whose resources are deleted side by side.
 _SIDE_BY_SIDE = 8
-#: Leases of one round: what a round has found is in memory until its receipts are written.
-_ROUND = 200
+#: How often what an inventory finds is deleted directly, each resource once: a question that went unanswered the first
+#: time may be answered after the deletion of what the others found.
+_PASSES = 3
+#: Leases of one round, whose listings are those of everything in the account: few rounds for many leases. What a round
+#: has found is in memory until its receipts are written.
+_ROUND = 1000
 
 
 @dataclass
@@ -53,17 +58,31 @@ class _Job:
     deleted: list[Deleted] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     in_state: frozenset[str] = frozenset()
-    before: Inventory | None = None
+    tried: set[tuple[str, str]] = field(default_factory=set)
     outcome: Outcome = field(default_factory=Outcome)
     inventory: Inventory | None = None
     begun: float = field(default_factory=time.monotonic)
 
+    def untried(self) -> list[Found]:
+        """Return what the last inventory has found and nobody has tried to delete directly yet."""
+        left = self.inventory.left if self.inventory else ()
+        return [item for item in left if (item.kind, item.identifier) not in self.tried]
+
     def receipt(self) -> Receipt:
-        """Return the receipt; only what the last inventory still found counts as kept."""
-        left = {(item.kind, item.identifier) for item in (self.inventory.left if self.inventory else ())}
-        kept: tuple[Kept, ...] = tuple(k for k in self.outcome.kept if (k.item.kind, k.item.identifier) in left)
+        """Return the receipt: the last inventory decides what is left, whatever was reported as deleted."""
+        left = self.inventory.left if self.inventory else ()
+        still = {short(item.identifier) for item in left}
+        told = {(kept.item.kind, kept.item.identifier): kept for kept in self.outcome.kept}
+        reported = {short(item.name) for item in self.deleted}
+        kept = [told[item.kind, item.identifier] for item in left if (item.kind, item.identifier) in told]
+        kept += [
+            Kept(item, "was reported as deleted, and it is still there")
+            for item in left
+            if (item.kind, item.identifier) not in told and short(item.identifier) in reported
+        ]
+        deleted = tuple(item for item in self.deleted if short(item.name) not in still)
         duration_s = time.monotonic() - self.begun
-        return Receipt(self.lease, tuple(self.deleted), self.inventory, tuple(self.notes), duration_s, kept)
+        return Receipt(self.lease, deleted, self.inventory, tuple(self.notes), duration_s, tuple(kept))
 
 
 class Teardown:
@@ -78,6 +97,7 @@ class Teardown:
     def __init__(self, ledger: Ledger, progress: Progress, *, patience_s: float | None = None) -> None:
         self._ledger, self._progress, self._patience_s = ledger, progress, patience_s
         self._cancelled = threading.Event()
+        self._sessions: dict[tuple[str, str], AwsSession] = {}
 
     def take_down(self, lease: Lease, reason: str) -> Receipt:
         """Take one lease down; when another process does it already, wait for that and look at what it left.
@@ -162,12 +182,16 @@ class Teardown:
         if target.end_registry(paths.lease_dir(job.lease.id)):
             job.deleted.append(Deleted("process", "schema registry", "direct"))
         try:
-            job.session = session_of(job.lease)
+            job.session = self._shared(session_of(job.lease))
         except CloudGoneError:
             job.notes.append("the embedded cloud was gone already: its resources lived in its memory and ended with it")
             self._end_engine(job.lease)
             ended = target.end_leftovers(paths.lease_dir(job.lease.id))
             job.deleted += [Deleted("process", f"broker {number + 1}", "direct") for number in range(ended)]
+
+    def _shared(self, session: AwsSession) -> AwsSession:
+        """Return the session that all leases of one cloud share: a session is a megabyte of clients and models."""
+        return self._sessions.setdefault((session.cloud.region, session.cloud.endpoint_url or ""), session)
 
     def _empty(self, jobs: Sequence[_Job]) -> None:
         """Take everything away that the leases of one cloud have in it."""
@@ -175,23 +199,24 @@ class Teardown:
         assert session is not None  # noqa: S101 - the caller grouped by session
         for job in jobs:
             self._destroy(job, session)
-            self._remove_decoys(job, session)
+        self._remove_decoys(jobs, session)
         ids = [job.lease.id for job in jobs]
         self._await_late_creates(jobs)
         with self._progress.step("inventory"):
             seen = sweep(session, ids)
         for job in jobs:
-            job.before = job.inventory = seen.of(job.lease.id)
-        remaining = [job for job in jobs if job.inventory is not None and job.inventory.left]
-        if not remaining:
-            return
-        count = sum(len(job.inventory.left) for job in remaining if job.inventory is not None)
-        with self._progress.step(f"direct deletion of {count} resources that Pulumi did not delete"):
-            self._delete_all(session, remaining)
-        with self._progress.step("inventory"):
-            after = self._settled(session, remaining)
-        for job in remaining:
-            job.inventory = after.of(job.lease.id)
+            job.inventory = seen.of(job.lease.id)
+        for _ in range(_PASSES):
+            remaining = [job for job in jobs if job.untried()]
+            if not remaining:
+                return
+            count = sum(len(job.untried()) for job in remaining)
+            with self._progress.step(f"direct deletion of {count} resources that Pulumi did not delete"):
+                self._delete_all(session, remaining)
+            with self._progress.step("inventory"):
+                after = self._settled(session, remaining)
+            for job in remaining:
+                job.inventory = after.of(job.lease.id)
 
     def _await_late_creates(self, jobs: Sequence[_Job]) -> None:
         """Let a create arrive that a killed process had sent: an inventory before that would be empty too early."""
@@ -219,41 +244,52 @@ class Teardown:
             known = stack.resources()
             job.in_state = frozenset(resource.id for resource in known if resource.id)
             pending = delete_pending_creates(
-                session, job.lease.id, known, patience_s=self._patience(job), cancelled=self._cancelled
+                session,
+                job.lease.id,
+                known,
+                patience_s=self._patience(job),
+                cancelled=self._cancelled,
+                suspected=job.lease.ready_at is None,
             )
             job.deleted += [Deleted(item.kind, item.identifier, "direct") for item in pending.deleted]
             job.notes += pending.notes
-            removed = stack.destroy(target_of(job.lease).plugin_environment(session), self._progress)
+            stack.destroy(
+                target_of(job.lease).plugin_environment(session),
+                self._progress,
+                on_deleted=lambda kind, name: job.deleted.append(Deleted(kind, name, "pulumi")),
+            )
         except EphkError as error:
             job.notes.append(f"Pulumi's destroy did not finish: {error.message}")
-            return
-        job.deleted += [Deleted(kind, name, "pulumi") for kind, name in removed]
 
-    def _remove_decoys(self, job: _Job, session: AwsSession) -> None:
-        """Remove what a `verify` that was killed has left outside of the environment."""
+    def _remove_decoys(self, jobs: Sequence[_Job], session: AwsSession) -> None:
+        """Remove what a `verify` that was killed has left outside of the environments."""
         from contracts.iam import decoys
 
-        job.deleted += [Deleted(kind, name, "direct") for kind, name in decoys.remove(session, job.lease.id)]
+        beginnings = {decoys.prefix(job.lease.id): job for job in jobs}
+        for beginning, removed in decoys.remove(session, beginnings).items():
+            beginnings[beginning].deleted += [Deleted(kind, name, "direct") for kind, name in removed]
 
     def _patience(self, job: _Job) -> float:
         return PATIENCE_S[job.lease.target] if self._patience_s is None else self._patience_s
 
     def _delete_all(self, session: AwsSession, jobs: Sequence[_Job]) -> None:
         def delete(job: _Job) -> None:
-            assert job.before is not None  # noqa: S101 - the caller has taken it
-            job.outcome = delete_directly(
+            items = job.untried()
+            job.tried |= {(item.kind, item.identifier) for item in items}
+            by_pulumi = {short(item.name) for item in job.deleted if item.by == "pulumi"}
+            for item in items:
+                if short(item.identifier) in by_pulumi:
+                    job.notes.append(f"Pulumi reported {item.identifier} as deleted, and it was still there")
+            done = delete_directly(
                 session,
                 job.lease.id,
-                job.before.left,
+                items,
                 in_state=job.in_state,
                 patience_s=self._patience(job),
                 cancelled=self._cancelled,
             )
-            by_pulumi = {item.name for item in job.deleted}
-            job.deleted += [Deleted(item.kind, item.identifier, "direct") for item in job.outcome.deleted]
-            for item in job.before.left:
-                if item.identifier in by_pulumi:
-                    job.notes.append(f"Pulumi reported {item.identifier} as deleted, and it was still there")
+            job.outcome = Outcome(job.outcome.deleted + done.deleted, job.outcome.kept + done.kept)
+            job.deleted += [Deleted(item.kind, item.identifier, "direct") for item in done.deleted]
 
         pool = ThreadPoolExecutor(max_workers=_SIDE_BY_SIDE, thread_name_prefix="teardown")
         try:
@@ -267,7 +303,7 @@ class Teardown:
 
     def _settled(self, session: AwsSession, jobs: Sequence[_Job]) -> Sweep:
         """Ask again until the listings agree with the services that said that everything is gone, or time is over."""
-        end = time.monotonic() + max(_SETTLE_S[job.lease.target] for job in jobs)
+        end = time.monotonic() + max(SETTLE_S[job.lease.target] for job in jobs)
         pause_s = 0.2
         while True:
             seen = sweep(session, [job.lease.id for job in jobs])

@@ -17,13 +17,22 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from orchestrator.errors import ExitCode
 from orchestrator.processes import wait_until
-from tests.chaos.plan import Run, plan
+from tests.chaos.plan import Command, Run, plan
 from tests.chaos.world import ChaosWorld
 
 #: Seconds for the reaper, which comes back after 5, 10, 20 seconds to what it could not remove.
 _REAPER_S = 120.0
 _COMMAND_S = 150.0
+#: How each command is called.
+_ARGUMENTS: dict[Command, tuple[str, ...]] = {
+    "up": ("up", "SPEC", "--name", "{name}"),
+    "verify": ("verify", "{name}"),
+    "down": ("down", "{name}"),
+}
+#: Seconds that each command takes undisturbed.
+Spans = dict[Command, float]
 #: Seconds for what the cloud takes away by itself (clusters in DELETING, interfaces that linger).
 _CLOUD_S = 20.0
 
@@ -45,8 +54,43 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-def perform(world: ChaosWorld, run: Run) -> tuple[bool, list[str]]:
+def calibrate(world: ChaosWorld) -> Spans:
+    """Run each command undisturbed, so that the kills are spread over all of it on a machine of whatever speed.
+
+    Raises:
+        RuntimeError: it did not go well, or left something: no run would mean anything.
+    """
+    spans: Spans = {command: _undisturbed(world, command) for command in _ARGUMENTS}
+    if wrong := _wrong(world):
+        raise RuntimeError(f"undisturbed commands left something: {wrong}")
+    return spans
+
+
+def _undisturbed(world: ChaosWorld, command: Command) -> float:
+    """Return how many seconds a command takes."""
+    process = world.start(*_words(command, "calibration"), log="calibration")
+    begun = time.monotonic()
+    if command == "up":
+        wait_until(lambda: world.leases() or process.poll() is not None, deadline_s=_COMMAND_S)
+        begun = time.monotonic()
+    wait_until(lambda: process.poll() is not None, deadline_s=_COMMAND_S)
+    # What a contract found on a busy machine is not this suite's business; whatever ended otherwise is.
+    if process.poll() not in (0, ExitCode.CONTRACT_FAILED):
+        raise RuntimeError(f"an undisturbed '{command}' ended with {process.returncode}: see {world.logs}")
+    return time.monotonic() - begun
+
+
+def _words(command: Command, name: str) -> list[str]:
+    return [word.format(name=name) for word in _ARGUMENTS[command]]
+
+
+def perform(world: ChaosWorld, run: Run, spans: Spans) -> tuple[bool, list[str]]:
     """Make one run.
+
+    Args:
+        world: where.
+        run: what happens.
+        spans: how long each command takes, see `calibrate`.
 
     Returns:
         Whether somebody was there to be killed, and what is wrong afterwards (nothing, it is hoped).
@@ -56,18 +100,13 @@ def perform(world: ChaosWorld, run: Run) -> tuple[bool, list[str]]:
     if run.command != "up":
         world.run("up", "SPEC", "--name", name, log=log)
     world.rehearse(run.scenario())
-    arguments = {
-        "up": ("up", "SPEC", "--name", name),
-        "verify": ("verify", name),
-        "down": ("down", name),
-    }[run.command]
-    command = world.start(*arguments, log=log)
-    killed = _kill_at(world, run, command)
+    command = world.start(*_words(run.command, name), log=log)
+    killed = _kill_at(world, run, command, spans[run.command])
     wait_until(lambda: command.poll() is not None, deadline_s=_COMMAND_S)
     command.wait(1)
     world.expire()
     if run.victim == "reaper":
-        wait_until(lambda: not world.leases(), deadline_s=run.reaper_after_s)
+        wait_until(lambda: not world.leases(), deadline_s=run.reaper_moment * spans["down"])
         killed = world.kill("reaper", command)
     # Nobody does anything from here on but the reaper's own process, which the cloud starts again when it is killed.
     wait_until(lambda: not world.leases(), deadline_s=_REAPER_S, poll_s=0.2)
@@ -75,12 +114,12 @@ def perform(world: ChaosWorld, run: Run) -> tuple[bool, list[str]]:
     return killed, _wrong(world)
 
 
-def _kill_at(world: ChaosWorld, run: Run, command: subprocess.Popen[bytes]) -> bool:
+def _kill_at(world: ChaosWorld, run: Run, command: subprocess.Popen[bytes], span_s: float) -> bool:
     """Kill the victim (for the reaper: the command, so that it has work) at the run's moment."""
     victim = "cli" if run.victim == "reaper" else run.victim
     # Before there is a lease nothing can leak, and a busy machine takes seconds to get there.
     wait_until(lambda: world.leases() or command.poll() is not None, deadline_s=_COMMAND_S)
-    if wait_until(lambda: command.poll() is not None, deadline_s=run.moment_s):
+    if wait_until(lambda: command.poll() is not None, deadline_s=run.moment * span_s):
         return False  # it was done before
     # An engine or a plugin that has not begun yet is waited for, so that the kill finds one.
     wait_until(lambda: world.kill(victim, command) or command.poll() is not None, deadline_s=_COMMAND_S)
@@ -91,8 +130,7 @@ def _wrong(world: ChaosWorld) -> list[str]:
     wait_until(lambda: not world.left(), deadline_s=_CLOUD_S, poll_s=0.5)
     wrong = [f"in the cloud's memory: {path}" for path in world.left()]
     if not world.gone():
-        wrong += [f"broker process {pid}" for pid in world.brokers()]
-        wrong += [f"engine process {pid}" for pid in world.engines()]
+        wrong += [f"process {pid}: {command}" for pid, command in world.strays().items()]
     wrong += [f"lease {path.parent.name}" for path in world.leases()]
     return wrong
 
@@ -111,10 +149,12 @@ def main() -> int:
     tally, begun = Tally(), time.monotonic()
     world = ChaosWorld(logs)
     try:
+        spans = calibrate(world)
+        say("undisturbed: " + ", ".join(f"{command} {seconds:.1f} s" for command, seconds in spans.items()))
         for number in numbers:
             run = plan(options.seed, number)
             started = time.monotonic()
-            killed, wrong = perform(world, run)
+            killed, wrong = perform(world, run, spans)
             tally.runs += 1
             tally.kills[f"{run.command}/{run.victim}" if killed else "nobody there"] += 1
             say(f"{number:4d} {time.monotonic() - started:5.1f} s  {'LEAK' if wrong else 'ok  '} {run}")

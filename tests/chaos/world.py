@@ -26,6 +26,8 @@ EPHK = Path(sys.executable).with_name("ephk")
 #: One broker, one zone: the least that has every type of resource.
 SPEC = {"network": {"zones": 1}, "brokers": {"count": 1}, "topics": [{"name": "events"}]}
 _COMMAND_S = 240.0
+#: Victims that are recognised by their command line.
+_KINDS: tuple[Victim, ...] = ("pulumi", "plugin", "reaper")
 
 
 class ChaosWorld:
@@ -152,22 +154,24 @@ class ChaosWorld:
                     killed = True
         return killed
 
-    def brokers(self) -> list[int]:
-        """Return the processes of Kafka brokers that run."""
-        found = []
+    def strays(self) -> dict[int, str]:
+        """Return every process of this world but its cloud and the cloud's reaper, with the end of its command line."""
+        found = {}
         for process in self._processes():
             with contextlib.suppress(psutil.NoSuchProcess):
-                if "kafka.Kafka" in process.cmdline():
-                    found.append(process.pid)
+                command = process.cmdline()
+                stays = command[-1:] == ["orchestrator.teardown.reaper"] or "orchestrator.embedded.daemon" in command
+                if not stays and process.status() != psutil.STATUS_ZOMBIE:
+                    found[process.pid] = " ".join(command)[-200:]
         return found
 
-    def engines(self) -> list[int]:
-        """Return the processes of Pulumi that run, plugins included."""
-        found = []
+    def kinds(self) -> set[str]:
+        """Return which kinds of processes run: `pulumi`, `plugin`, `reaper`, `broker`."""
+        found = set()
         for process in self._processes():
             with contextlib.suppress(psutil.NoSuchProcess):
-                if _is(process, "pulumi") or _is(process, "plugin"):
-                    found.append(process.pid)
+                found |= {kind for kind in _KINDS if _is(process, kind)}
+                found |= {"broker"} if "kafka.Kafka" in process.cmdline() else set()
         return found
 
     def _processes(self) -> Iterator[psutil.Process]:
@@ -179,8 +183,8 @@ class ChaosWorld:
                     yield process
 
     def gone(self, deadline_s: float = 20.0) -> bool:
-        """Wait until no broker and no engine runs."""
-        return wait_until(lambda: not self.brokers() and not self.engines(), deadline_s=deadline_s, poll_s=0.2)
+        """Wait until nothing runs but the cloud and the reaper: no broker, no engine, no worker of whatever kind."""
+        return wait_until(lambda: not self.strays(), deadline_s=deadline_s, poll_s=0.2)
 
 
 def _is(process: psutil.Process, victim: Victim) -> bool:

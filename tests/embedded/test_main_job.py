@@ -68,7 +68,10 @@ def test_run_brings_up_verifies_runs_and_removes(world: World, tmp_path: Path) -
 
 def test_a_failing_command_gives_its_exit_code_and_the_environment_goes_also_with_a_corrupt_state(world: World) -> None:
     states = world.state / "leases" / "*" / "pulumi" / "state" / ".pulumi" / "stacks" / "ephk" / "*.json"
-    corrupt = f'test -n "$KAFKA_BOOTSTRAP_SERVERS" && for state in {states}; do echo "{{" > $state; done; exit 7'
+    # What the command leaves in the background ends with it, too: `gone` looks for it.
+    corrupt = (
+        f'test -n "$KAFKA_BOOTSTRAP_SERVERS" && for state in {states}; do echo "{{" > $state; done; sleep 600 & exit 7'
+    )
     done = world.ephk("run", small_spec(world), "--", "sh", "-c", corrupt)
     assert done.status == 7, done.err
     said = " ".join(done.out.split())  # the console wraps lines

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from orchestrator.embedded.context import CloudContext
-from orchestrator.embedded.gateway import errors, memory, payload, policy_documents, sigv2, sigv4
+from orchestrator.embedded.gateway import errors, memory, payload, policy_documents, pretence, sigv2, sigv4
 from orchestrator.embedded.gateway.access_analyzer import AccessAnalyzerBackend
 from orchestrator.embedded.gateway.authority import Authority
 from orchestrator.embedded.gateway.backends import Backends
@@ -31,6 +31,7 @@ from orchestrator.embedded.gateway.service import AwsError, Caller, ServiceBacke
 from orchestrator.embedded.gateway.sigv4 import SignatureError
 from orchestrator.embedded.gateway.sts import StsBackend
 from orchestrator.embedded.gateway.tagging import TaggingBackend
+from orchestrator.embedded.scenario import Outcome
 
 _log = logging.getLogger(__name__)
 
@@ -138,13 +139,16 @@ class Gateway:
             seen = canonical(sent, target)
             if target.service == "s3":
                 payload.check_integrity(seen.headers, seen.body)
-            dropped = self._rehearse(target)
-            if dropped:
+            outcome = self._rehearse(target)
+            if outcome.drop:
                 return HttpResponse(0, drop=True)
+            if outcome.pretend:
+                return pretence.empty_answer(target)
             region = presented.region if presented else self._context.region
             caller = replace(caller, endpoint=endpoint_of(request, presented, target, self._context.moto, region))
             date = presented.date if presented else datetime.now(UTC).strftime("%Y%m%d")
-            return self._serve(seen, target, caller, region, date)
+            answer = self._serve(seen, target, caller, region, date)
+            return HttpResponse(0, drop=True) if outcome.lose else answer
         except SignatureError as problem:
             return self._refuse(errors.signature_error(problem, protocol), protocol, target, request)
         except AwsError as error:
@@ -205,14 +209,14 @@ class Gateway:
             user_agent=request.headers.get("user-agent", ""),
         )
 
-    def _rehearse(self, target: Target) -> bool:
-        """Do what the scenario wants; True when the connection is to be dropped."""
+    def _rehearse(self, target: Target) -> Outcome:
+        """Wait and refuse as the scenario wants; returns what else it wants."""
         outcome = self._context.scenario.outcome(target.service or target.signing_name, target.operation or "")
         if outcome.latency_s:
             time.sleep(outcome.latency_s)
         if outcome.error is not None:
             raise AwsError(outcome.error.code, outcome.error.message, outcome.error.status)
-        return outcome.drop
+        return outcome
 
     def _serve(self, request: HttpRequest, target: Target, caller: Caller, region: str, date: str) -> HttpResponse:
         if not target.service or target.operation is None:

@@ -5,7 +5,7 @@ Each names the page that it comes from. They are applied by `moto_fixes`, when t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 
@@ -23,7 +23,9 @@ def refuse_in_ec2() -> None:
         if found is None:
             return
         used = any(found.id in {one.id for one in eni.group_set} for eni in backend.enis.values())
-        if used or any(found.id in _named_by(other) for other in _groups(backend) if other.id != found.id):
+        # A rule names a group of another VPC over a peering connection alone, and nothing here makes one.
+        neighbours = backend.groups.get(found.vpc_id, {}).values()
+        if used or any(found.id in _named_by(other) for other in neighbours if other.id != found.id):
             raise DependencyViolationError(f"resource {found.id} has a dependent object")
 
     def vpc(backend: Any, vpc_id: str) -> None:
@@ -74,11 +76,6 @@ def _before(owner: Any, name: str, check: Callable[..., None]) -> None:
         return original(backend, *arguments, **options)
 
     setattr(owner, name, checked)
-
-
-def _groups(backend: Any) -> Iterator[Any]:
-    for groups in backend.groups.values():
-        yield from groups.values()
 
 
 def _named_by(group: Any) -> set[str]:

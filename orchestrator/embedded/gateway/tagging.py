@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -16,6 +17,8 @@ from orchestrator.embedded.gateway.service import AwsError, Caller, ServiceBacke
 from orchestrator.embedded.gateway.tag_conditions import tag_pairs
 
 _DEFAULT_PAGE = 50
+#: Questions whose pages are remembered.
+_LISTINGS = 4
 #: What EC2's backend does not report itself: attribute, and the resource type of the ARN.
 _EC2_MISSING = (
     ("vpc_end_points", "vpc-endpoint"),
@@ -36,6 +39,7 @@ class TaggingBackend:
 
     def __init__(self, moto: MotoState, backends: Callable[[], Iterable[ServiceBackend]]) -> None:
         self._moto, self._backends = moto, backends
+        self._listings: dict[str, list[TaggedResource]] = {}
 
     def invoke(self, operation: str, params: dict[str, Any], caller: Caller) -> dict[str, Any]:
         """Carry out one operation; see `ServiceBackend.invoke`."""
@@ -105,6 +109,21 @@ class TaggingBackend:
             yield {"arn": arn, "tags": tag_pairs(pca.list_tags(arn).get("Tags"))}
 
     def _get_resources(self, params: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+        chosen = self._chosen(params)
+        page, token = _page(chosen, lambda r: r["arn"], params, int(params.get("ResourcesPerPage", _DEFAULT_PAGE)))
+        return {
+            "PaginationToken": token,
+            "ResourceTagMappingList": [
+                {"ResourceARN": r["arn"], "Tags": [{"Key": k, "Value": v} for k, v in r["tags"].items()]} for r in page
+            ],
+        }
+
+    def _chosen(self, params: dict[str, Any]) -> list[TaggedResource]:
+        """Return what a question asks for; all its pages are of one moment, and only the first asks every service."""
+        wanted = {name: params.get(name) for name in ("ResourceARNList", "ResourceTypeFilters", "TagFilters")}
+        question = json.dumps(wanted, sort_keys=True)
+        if params.get("PaginationToken") and question in self._listings:
+            return self._listings[question]
         arns = params.get("ResourceARNList")
         chosen = [
             resource
@@ -113,13 +132,11 @@ class TaggingBackend:
             and _is_of_type(resource["arn"], params.get("ResourceTypeFilters", ()))
             and _carries(resource["tags"], params.get("TagFilters", ()))
         ]
-        page, token = _page(chosen, lambda r: r["arn"], params, int(params.get("ResourcesPerPage", _DEFAULT_PAGE)))
-        return {
-            "PaginationToken": token,
-            "ResourceTagMappingList": [
-                {"ResourceARN": r["arn"], "Tags": [{"Key": k, "Value": v} for k, v in r["tags"].items()]} for r in page
-            ],
-        }
+        self._listings.pop(question, None)
+        self._listings[question] = chosen
+        for oldest in list(self._listings)[:-_LISTINGS]:
+            self._listings.pop(oldest, None)
+        return chosen
 
     def _get_tag_keys(self, params: dict[str, Any], _caller: Caller) -> dict[str, Any]:
         keys = sorted({key for resource in self.everything() for key in resource["tags"]})

@@ -76,15 +76,26 @@ def _bring_up(plane: ControlPlane, cluster: Cluster) -> None:
         _log.warning("cluster %s could not be created: %s", cluster.spec.name, error)
         _end_processes(cluster.runner)
         plane.rest_until(due)
+        _be_busy(plane, cluster)
         with plane.lock:
             cluster.state = ClusterState.FAILED
             cluster.state_info = state_info(error)
         return
     plane.rest_until(due)
+    _be_busy(plane, cluster)
     with plane.lock:
         note_brokers(cluster)
         cluster.ready = True
         cluster.state = ClusterState.ACTIVE
+
+
+def _be_busy(plane: ControlPlane, cluster: Cluster) -> None:
+    """Let the cluster be in the state that the scenario wants for a while."""
+    scenario = plane.context.scenario.msk
+    if scenario.busy_s:
+        with plane.lock:
+            cluster.state = ClusterState(scenario.busy_state)
+        plane.rest_until(time.monotonic() + scenario.busy_s)
 
 
 def raise_fault(fault: Fault | None) -> None:

@@ -12,19 +12,35 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from orchestrator import tags
 from orchestrator.aws import AwsSession
 from orchestrator.teardown.deleters.model import Deleter, RefusedError, Work, error_code, found_or_none, short, tag_map
 from orchestrator.teardown.found import Found
 
 
 def _tags(session: AwsSession, item: Found) -> Mapping[str, str]:
+    bucket = short(item.identifier)
     try:
-        answer = session.client("s3").get_bucket_tagging(Bucket=short(item.identifier))
+        answer = session.client("s3").get_bucket_tagging(Bucket=bucket)
     except Exception as error:
-        if error_code(error) in ("NoSuchTagSet", "NoSuchBucket"):
+        code = error_code(error)
+        if code == "NoSuchTagSet" and _begun(session, item, bucket):
+            return {tags.LEASE: item.lease}
+        if code in ("NoSuchTagSet", "NoSuchBucket"):
             return {}
         raise
     return tag_map(answer["TagSet"])
+
+
+def _begun(session: AwsSession, item: Found, bucket: str) -> bool:
+    """Tell whether a bucket is one that the stack had begun: tags come with a second request, which a kill prevents.
+
+    It has the very name that the stack gives (`stacks.bucket`: the lease's id and the account's number) and has never
+    held anything.
+    """
+    if not item.lease or bucket != f"ephk-{item.lease}-{session.cloud.account_id}":
+        return False
+    return next(_contents(session.client("s3"), bucket), None) is None
 
 
 def _contents(s3: Any, bucket: str) -> Iterator[list[dict[str, str]]]:

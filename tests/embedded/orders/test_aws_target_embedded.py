@@ -10,6 +10,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,14 @@ from botocore.exceptions import ClientError
 from contracts.access import Access
 from contracts.model import Result
 from contracts.runner import run
+from orchestrator import tags
 from orchestrator.aws import AwsSession, Credentials
-from orchestrator.environment import Environment
+from orchestrator.environment import CloudEndpoint, Environment
+from orchestrator.lease import LeaseState, new_lease
 from orchestrator.s3_ledger import S3Ledger
+from orchestrator.tags import Provenance, rfc3339
+from orchestrator.teardown.orphans import find_orphans, prove_gone, reap_orphans
+from tests.ci_api import GITHUB_PATH, Ci
 from tests.embedded.conftest import Orders, World, new_world
 from tests.identity_provider import IdentityProvider
 from tests.ledger_suite import LedgerSuite, OpenLedger
@@ -49,6 +55,7 @@ class Account:
     keys: dict[str, str] = field(repr=False)
     record: dict[str, Any]
     again: list[dict[str, str]]
+    cloud: Path
 
     def client(self, service: str) -> Any:
         return client(self.keys, service)
@@ -82,13 +89,13 @@ def keys(orders: Orders) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def account(keys: dict[str, str]) -> Iterator[Account]:
+def account(keys: dict[str, str], orders: Orders) -> Iterator[Account]:
     machine = AwsWorld(new_world("admin").home, keys)
     bootstrap = ("bootstrap", "--provider", "embedded", "--json")
     first = machine.must(*bootstrap, "--ci-issuer", ISSUER, "--ci-subject", SUBJECT).json()
     again = machine.must(*bootstrap).json()
     assert again["record"] == first["record"]
-    yield Account(keys, first["record"], again["resources"])
+    yield Account(keys, first["record"], again["resources"], orders.world.state / "cloud")
     machine.must(*bootstrap, "--destroy", "--yes")
     assert not (machine.state).exists()
     machine.home.rmdir()
@@ -207,12 +214,139 @@ def test_an_environment_outlives_the_machine_that_made_it(account: Account) -> N
     assert [lease["name"] for lease in other.must(*state, "list", "--json").json()["leases"]] == ["loop"]
     refused = other.ephk("bootstrap", "--provider", "embedded", "--destroy", "--yes")
     assert (refused.status, "has 1 leases: loop" in refused.err) == (1, True)
+    scenario = account.cloud / "scenario.yaml"
+    scenario.write_text("rules: [{service: ec2, operation: DeleteSubnet, pretend: true, times: 1}]")
     receipt = other.must(*state, "down", "loop", "--json").json()
+    scenario.unlink()
     assert any(item["by"] == "pulumi" for item in receipt["deleted"])
+    # What Pulumi believed to be deleted is named, and gone nevertheless: the inventory does not believe it.
+    (subnet,) = [item["name"] for item in receipt["deleted"] if item["kind"] == "ec2:subnet"]
+    assert f"Pulumi reported {subnet} as deleted, and it was still there" in receipt["notes"]
+    assert (receipt["clean"], receipt["left"]) == (True, [])
     assert other.must(*state, "list", "--json").json()["leases"] == []
     assert not other.state.exists()
     kept = [item["Key"] for item in account.client("s3").list_objects_v2(Bucket=bucket)["Contents"]]
     assert [key for key in kept if up["id"] in key] == [key for key in kept if key.startswith("released/")]
+
+
+def orphaned(account: Account, lease: str, ended: timedelta = timedelta(hours=1)) -> str:
+    """Make what an environment of three hours ago left in the account, without a lease or a state; returns its VPC."""
+    now = datetime.now(UTC)
+    marks = {
+        tags.LEASE: lease,
+        tags.CREATED_AT: rfc3339(now - timedelta(hours=3)),
+        tags.EXPIRES_AT: rfc3339(now - ended),
+    }
+    pairs = [{"Key": name, "Value": value} for name, value in marks.items()]
+
+    def spec(kind: str) -> list[dict[str, Any]]:
+        return [{"ResourceType": kind, "Tags": pairs}]
+
+    ec2, s3, kms = account.client("ec2"), account.client("s3"), account.client("kms")
+    vpc = str(ec2.create_vpc(CidrBlock="10.7.0.0/16", TagSpecifications=spec("vpc"))["Vpc"]["VpcId"])
+    ec2.create_subnet(VpcId=vpc, CidrBlock="10.7.0.0/24", TagSpecifications=spec("subnet"))
+    ec2.create_security_group(GroupName="b", Description="b", VpcId=vpc, TagSpecifications=spec("security-group"))
+    s3.create_bucket(Bucket=f"ephk-{lease}-data")
+    s3.put_bucket_tagging(Bucket=f"ephk-{lease}-data", Tagging={"TagSet": pairs})
+    s3.put_object(Bucket=f"ephk-{lease}-data", Key="k", Body=b"x")
+    kms.create_key(Tags=[{"TagKey": pair["Key"], "TagValue": pair["Value"]} for pair in pairs])
+    account.client("secretsmanager").create_secret(Name=f"AmazonMSK_ephk-{lease}-app", SecretString="x", Tags=pairs)
+    statement = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    account.client("iam").create_role(RoleName=f"ephk-{lease}-role", AssumeRolePolicyDocument=trust, Tags=pairs)
+    return vpc
+
+
+def test_orphans_go_from_several_places_at_once_and_what_has_time_left_stays(account: Account) -> None:
+    vpc, young = orphaned(account, "bcdfghjk"), orphaned(account, "mnpqrstv", ended=-timedelta(hours=1))
+    machines = [account.machine() for _ in range(2)]
+    reap = ("--state", f"s3://{account.record['bucket']}", "reap", "--orphans", "--target", "aws", "--json")
+    planned = machines[0].must(*reap, "--dry-run").json()
+    by_lease = {one["lease"]: one for one in planned["orphans"]}
+    assert by_lease["bcdfghjk"]["skipped"] == ""
+    assert by_lease["bcdfghjk"]["resources"] == {
+        **{"ec2:security-group": 1, "ec2:subnet": 1, "ec2:vpc": 1, "iam:role": 1, "kms:key": 1},
+        **{"s3:bucket": 1, "secretsmanager:secret": 1},
+    }
+    assert "says that it lives until" in by_lease["mnpqrstv"]["skipped"]
+    # The environment of another ledger in the same account, whose machine is not known here, is younger than the grace.
+    assert all(one["skipped"] for lease, one in by_lease.items() if lease != "bcdfghjk")
+
+    running = [machine.popen(*reap) for machine in machines]
+    said = [process.communicate(timeout=300) for process in running]
+    assert [process.returncode for process in running] == [0, 0], said
+    again = machines[0].must(*reap).json()
+    assert "bcdfghjk" not in {one["lease"] for one in again["orphans"]}
+    assert (again["unanswered"], again["receipts"]) == ([], [])
+    vpcs = {one["VpcId"] for one in account.client("ec2").describe_vpcs()["Vpcs"]}
+    assert (vpc in vpcs, young in vpcs) == (False, True)
+    names = {one["Name"] for one in account.client("s3").list_buckets()["Buckets"]}
+    assert {"ephk-bcdfghjk-data", "ephk-mnpqrstv-data"} & names == {"ephk-mnpqrstv-data"}
+
+    done = machines[0].must(*reap, "--grace", "0s", "--dry-run").json()  # what a person who knows better would see
+    assert {"mnpqrstv"} <= {one["lease"] for one in done["orphans"] if not one["skipped"]}
+    session = AwsSession(CloudEndpoint(region="us-east-1", account_id="1", **endpoint_of(account)), keys_of(account))
+    (item,) = [one for one in find_orphans(session, (), grace=timedelta(0))[0] if one.lease == "mnpqrstv"]
+    (gone,), unanswered = prove_gone(session, reap_orphans(session, [item], patience_s=20), settle_s=10)
+    assert (gone.clean, unanswered) == (True, ())
+
+
+def test_orphans_are_not_looked_for_without_the_ledger_that_knows_what_is_leased(account: Account) -> None:
+    machine = account.machine()
+    refused = machine.ephk("--state", "s3://ephk-no-such-bucket", "reap", "--orphans", "--target", "aws")
+    assert refused.status == 1, refused.out
+    assert "bucket" in refused.err
+    s3, key = account.client("s3"), "leases/garbled.json"
+    s3.put_object(Bucket=account.record["bucket"], Key=key, Body=b"{")
+    try:
+        seen = machine.ephk(
+            "--state", account.record["bucket"], "reap", "--orphans", "--target", "aws", "--grace", "0s"
+        )
+        assert seen.status == 4, seen.out
+        assert f"{key}" in seen.out
+        assert "deleted orphan" not in seen.out
+    finally:
+        for version in versions(s3, account.record["bucket"]):
+            if version["Key"] == key:
+                s3.delete_object(Bucket=account.record["bucket"], Key=key, VersionId=version["VersionId"])
+
+
+def test_what_a_job_that_ended_had_begun_on_aws_is_due_at_once(account: Account) -> None:
+    """The lease is another machine's: only the CI knows that nobody is at work on it."""
+    ci, bucket = Ci(), account.record["bucket"]
+    ledger = S3Ledger(account.client("s3"), bucket, "123456789012")
+    lease = new_lease(
+        name="cancelled",
+        target="aws",
+        ttl=timedelta(hours=1),
+        provenance=Provenance("octo"),
+        spec={},
+        holder={"pid": 4711, "create_time": 1.0, "host": "runner-7"},
+        ci_job=ci.github(),
+    )
+    ledger.create(lease)
+    reaper = AwsWorld(new_world("reaper").home, {**account.keys, **ci.variables})
+
+    def due() -> dict[str, str]:
+        planned = reaper.must("--state", bucket, "reap", "--dry-run", "--json").json()
+        return {one["name"]: one["reason"] for one in planned["due"]}
+
+    try:
+        ci.answers[GITHUB_PATH] = (200, {"id": 77, "run_attempt": 2, "status": "in_progress"})
+        assert due() == {}
+        ci.answers[GITHUB_PATH] = (200, {"id": 77, "run_attempt": 2, "status": "completed"})
+        assert due() == {"cancelled": "job-ended"}
+    finally:
+        ci.close()
+        ledger.remove(ledger.update(ledger.update(lease.releasing("job-ended")).moved_to(LeaseState.RELEASED)))
+
+
+def endpoint_of(account: Account) -> dict[str, str]:
+    return {"endpoint_url": account.keys["AWS_ENDPOINT_URL"], "ca_bundle": account.keys["AWS_CA_BUNDLE"]}
+
+
+def keys_of(account: Account) -> Credentials:
+    return Credentials(account.keys["AWS_ACCESS_KEY_ID"], account.keys["AWS_SECRET_ACCESS_KEY"])
 
 
 def assert_no_secret_in_clear(account: Account, bucket: str, environment: dict[str, Any]) -> None:

@@ -421,8 +421,10 @@ def test_what_a_killed_run_leaves_is_removed_and_counts_for_no_lease(subject: Su
     made = decoys.ensure(killed, Watch(60))  # never closed
     found = take_inventory(subject.session, lease)
     assert made.bucket not in " ".join(item.identifier for item in found.found)
-    assert {name for _, name in decoys.remove(subject.session, lease)} == {made.bucket}
-    assert decoys.remove(subject.session, lease) == []
+    begins = decoys.prefix(lease)
+    removed = decoys.remove(subject.session, [begins, decoys.prefix("another")])
+    assert {name for _, name in removed[begins]} == {made.bucket}
+    assert decoys.remove(subject.session, [begins]) == {}
 
 
 def test_with_enforcement_off_every_refusal_fails_and_nothing_is_harmed(subject: Subject) -> None:

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from orchestrator import tags
 from orchestrator.ledger import FileLedger
+from orchestrator.processes import wait_until
 from orchestrator.progress import SilentProgress
 from orchestrator.teardown.inventory import take_inventory
 from orchestrator.teardown.reap import Reaper
@@ -75,6 +76,38 @@ def test_a_cluster_that_cannot_be_deleted_in_its_state_is_waited_for(
     assert site.down(FileLedger().find(lease.id)).clean  # CREATING, then FAILED, then gone
 
 
+@pytest.mark.parametrize("state", ["MAINTENANCE", "HEALING"])
+def test_a_cluster_that_msk_is_busy_with_is_waited_for(
+    site: Site, unhindered: Callable[[str], None], state: str
+) -> None:
+    lease = site.lease()
+    made = site.network(lease.id)
+    unhindered(f"{FAILS}, busy_s: 4, busy_state: {state}}}")
+    arn = site.cluster(lease.id, made["subnet"], made["group"])
+    kafka = site.client("kafka")
+    assert wait_until(lambda: kafka.describe_cluster_v2(ClusterArn=arn)["ClusterInfo"]["State"] == state, deadline_s=30)
+    assert code_of(lambda: kafka.delete_cluster(ClusterArn=arn)) == "BadRequestException"
+    refused = site.down(lease, patience_s=0)
+    (cluster,) = [item for item in refused.document()["left"] if item["kind"] == "kafka:cluster"]
+    assert f"is {state}" in cluster["why"]
+    assert site.down(FileLedger().find(lease.id)).clean
+
+
+def test_a_cluster_that_failed_is_deleted(site: Site, unhindered: Callable[[str], None]) -> None:
+    lease = site.lease()
+    made = site.network(lease.id)
+    unhindered(f"{FAILS}}}")
+    arn = site.cluster(lease.id, made["subnet"], made["group"])
+    kafka = site.client("kafka")
+    assert wait_until(
+        lambda: kafka.describe_cluster_v2(ClusterArn=arn)["ClusterInfo"]["State"] == "FAILED", deadline_s=30
+    )
+    receipt = site.down(lease)
+    assert receipt.clean
+    assert gone_by(receipt, "kafka:cluster") == {"direct"}
+    assert code_of(lambda: kafka.describe_cluster_v2(ClusterArn=arn)) == "NotFoundException"
+
+
 def test_a_versioned_bucket_goes_with_versions_markers_and_uploads(site: Site) -> None:
     lease, s3 = site.lease(), site.client("s3")
     bucket = f"ephk-{lease.id}-data"
@@ -99,6 +132,19 @@ def test_what_object_lock_retains_is_said_with_its_date(site: Site) -> None:
     s3.put_object(Bucket=bucket, Key="k", Body=b"x", ObjectLockMode="COMPLIANCE", ObjectLockRetainUntilDate=until)
     (left,) = site.down(lease).document()["left"]
     assert f"Object Lock (COMPLIANCE) retains it until {until:%Y-%m-%d}" in left["why"]
+
+
+def test_a_bucket_whose_maker_was_killed_before_it_could_be_tagged_goes_and_a_used_one_stays(site: Site) -> None:
+    begun, used, s3 = site.lease(), site.lease(), site.client("s3")
+    for lease in (begun, used):
+        s3.create_bucket(Bucket=f"ephk-{lease.id}-{site.session.cloud.account_id}")
+    assert site.down(begun).clean
+    bucket = f"ephk-{used.id}-{site.session.cloud.account_id}"
+    s3.put_object(Bucket=bucket, Key="somebody-s", Body=b"x")
+    (left,) = site.down(used).document()["left"]
+    assert "was not touched" in left["why"]
+    s3.delete_object(Bucket=bucket, Key="somebody-s")
+    assert site.down(FileLedger().find(used.id)).clean
 
 
 def test_a_bucket_that_only_has_the_right_name_is_not_touched(site: Site) -> None:
@@ -217,6 +263,35 @@ def test_a_denied_deletion_is_reported_after_one_attempt(site: Site, unhindered:
     # One refusal and no second attempt: with a retry the subnet would be gone.
     left = {item["identifier"]: item["why"] for item in site.down(lease, patience_s=2).document()["left"]}
     assert "UnauthorizedOperation" in left[made["subnet"]]
+
+
+def test_a_deletion_that_is_reported_and_did_not_happen_is_named_and_the_lease_stays(
+    site: Site, unhindered: Callable[[str], None]
+) -> None:
+    lease = site.lease()
+    made = site.network(lease.id)
+    unhindered("rules: [{service: ec2, operation: DeleteSubnet, pretend: true}]")
+    site.client("ec2").delete_subnet(SubnetId=made["subnet"])  # so it says
+    receipt = site.down(lease, patience_s=1)
+    left = {item["identifier"]: item["why"] for item in receipt.document()["left"]}
+    assert left[made["subnet"]] == "was reported as deleted, and it is still there"
+    assert made["subnet"] not in {item.name for item in receipt.deleted}
+    assert FileLedger().find(lease.id).state == "leaking"
+    unhindered("{}")
+    assert site.down(FileLedger().find(lease.id)).clean
+
+
+def test_what_a_question_finds_that_was_not_answered_at_first_goes_too(
+    site: Site, unhindered: Callable[[str], None]
+) -> None:
+    lease, iam = site.lease(), site.client("iam")
+    site.network(lease.id)
+    iam.create_role(RoleName=f"ephk-{lease.id}-role", AssumeRolePolicyDocument=trust(), Tags=pair(lease.id))
+    denied = "{code: AccessDenied, status: 403}"
+    unhindered(f"rules: [{{service: iam, operation: ListRoles, error: {denied}, times: 1}}]")
+    receipt = site.down(lease)
+    assert receipt.clean, receipt.document()
+    assert gone_by(receipt, "iam:role") == {"direct"}
 
 
 def test_an_orphan_goes_and_what_carries_no_tag_stays(site: Site) -> None:

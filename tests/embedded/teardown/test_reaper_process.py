@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import signal
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
 import pytest
 
+from orchestrator.ledger import FileLedger
 from orchestrator.processes import wait_until
 from tests.embedded.conftest import World
 from tests.embedded.test_main_job import gone, processes_of, small_spec
@@ -42,6 +46,25 @@ def test_an_up_that_is_killed_leaves_nothing_once_its_process_is_gone(world: Wor
     process.kill()
     process.communicate()
     assert wait_until(lambda: gone(world), deadline_s=90), processes_of(world)
+
+
+def test_whatever_runs_for_a_state_home_that_is_removed_ends_with_it(world: World) -> None:
+    world.must("up", small_spec(world))
+    # A teardown that would take minutes is under way, in a process of the reaper's, with an engine of its own.
+    slow = [{"service": "kafka", "operation": "DeleteCluster", "latency_s": 300.0}]
+    (world.state / "cloud" / "scenario.yaml").write_text(json.dumps({"rules": slow}))
+    ledger = FileLedger(world.state / "leases")
+    (lease,) = ledger.leases()
+    ledger.update(lease.model_copy(update={"expires_at": datetime.now(UTC)}))
+
+    def under_way() -> bool:
+        lines = processes_of(world)
+        return all(any(part in line for line in lines) for part in ("reaper --lease", "pulumi --non-interactive"))
+
+    assert wait_until(under_way, deadline_s=120), processes_of(world)
+    shutil.rmtree(world.state)
+    assert wait_until(lambda: processes_of(world) == [], deadline_s=30), processes_of(world)
+    assert not world.state.exists()
 
 
 def test_a_killed_cloud_and_reaper_are_cleaned_up_by_the_next_command(

@@ -19,9 +19,8 @@ from orchestrator.engine import runner
 from orchestrator.engine.ownership import CliRecord, take_over
 from orchestrator.engine.pulumi_cli import PINNED, PulumiCli
 from orchestrator.engine.runner import SessionPulumiCommand
-from orchestrator.engine.sessions import session_members
 from orchestrator.errors import EphkError
-from orchestrator.processes import ProcessRecord, wait_until
+from orchestrator.processes import ProcessRecord, session_members, wait_until
 
 Make = Callable[[str], SessionPulumiCommand]
 

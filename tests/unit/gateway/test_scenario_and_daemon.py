@@ -69,6 +69,8 @@ def test_read_again_when_it_changes_and_kept_when_it_breaks(tmp_path: Path) -> N
         ("rules: [{latency_s: -1}]", "rules.0.latency_s"),
         ("rules: [{error: {code: X, status: 200}}]", "rules.0.error.status"),
         ("rules: [{error: {code: X}, drop: true}]", "rules.0"),
+        ("rules: [{drop: true, lose: true}]", "rules.0"),
+        ("rules: [{operation: CreateVpc, pretend: true}]", "rules.0"),
         ("rulez: []", "rulez"),
         ("msk: {create: 1}", "msk.create"),
         ("[1, 2]", "(file)"),

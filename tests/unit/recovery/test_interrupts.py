@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator import signals
 from orchestrator.processes import wait_until
 
 #: The lock is held by the interrupted thread and needed by what has to be written down.
@@ -115,3 +116,8 @@ def test_the_second_signal_ends_at_once_what_was_written_stays(start: Start, tmp
     assert "resume with: ephk down it" in err
     assert (tmp_path / "written").exists()
     assert (tmp_path / "ended").exists()
+
+
+def test_from_the_first_signal_to_the_exit_it_takes_less_than_seven_seconds() -> None:
+    """What follows the clock is killing and leaving; GitHub's second signal comes 7.5 s after the first."""
+    assert signals.EXIT_WITHIN_S + signals.LAST_S < 7.0

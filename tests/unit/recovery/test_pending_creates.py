@@ -59,6 +59,20 @@ def test_only_what_the_state_has_no_id_for_is_deleted_and_all_of_it_is_told(monk
     assert "subnet-9" in outcome.notes[1]
 
 
+def test_a_creation_that_did_not_end_is_looked_at_also_without_a_pending_create(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A plugin that was killed, or an answer that was lost, leaves a resource that the state does not even name."""
+    cluster = found("kafka:cluster", ARN)
+    monkeypatch.setattr(pending_creates, "take_inventory", lambda *_: Inventory((cluster,), (), ()))
+    monkeypatch.setattr(pending_creates, "delete_directly", lambda _s, _l, items, **_: Outcome(deleted=tuple(items)))
+    outcome = delete_pending_creates(None, "l", [MADE], patience_s=1, suspected=True)  # type: ignore[arg-type]
+    assert outcome.deleted == (cluster,)
+    assert [note.split(":")[0] for note in outcome.notes] == [
+        "found in the cloud, unknown to Pulumi's state, and deleted"
+    ]
+
+
 def test_a_pending_policy_takes_its_role_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
     role = found("iam:role", "ephk-l-client")
     state = [
