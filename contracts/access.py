@@ -24,7 +24,7 @@ from orchestrator.aws import AwsSession
 from orchestrator.environment import Environment, Listener, Principal
 from orchestrator.errors import EphkError
 from orchestrator.files import write_private
-from orchestrator.kafka_clients import IMPATIENT, ClientKeyPair
+from orchestrator.kafka_clients import ClientKeyPair, impatient
 
 T = TypeVar("T")
 
@@ -157,7 +157,7 @@ class Access:
         return self._memo.get(("context", principal.name), make, watch)
 
     def librdkafka(self, principal: Principal, watch: Watch) -> dict[str, object]:
-        """Return a principal's librdkafka configuration, with short time-outs."""
+        """Return a principal's librdkafka configuration, with time-outs that are short on an idle machine."""
         username = password = pair = None
         if principal.auth == "scram":
             secret = self.credentials.scram(principal, watch)
@@ -172,7 +172,7 @@ class Access:
             token_provider=lambda: self.credentials.token(principal, watch),
             key_pair=pair,
         )
-        return config | IMPATIENT
+        return config | impatient(watch.patience(1.0))
 
     # -- brokers --------------------------------------------------------------------------------
 
@@ -193,7 +193,7 @@ class Access:
                 self.sasl(principal, watch),
                 timeout_s=watch.remaining(ANSWER_S),
             )
-            connection.timeout_s = ANSWER_S
+            connection.timeout_s = watch.patience(ANSWER_S)
             with self._lock:
                 self._connections[key] = connection
             return connection
