@@ -31,6 +31,7 @@ _PRESENT: dict[str, tuple[Callable[[Environment], bool], str]] = {
         "the environment names no private certificate authority, so no client certificate can be issued",
     ),
     "operator": (lambda e: "operator" in e.roles, "the environment names no operator role"),
+    "settings": (lambda e: bool(e.cluster.settings), "the environment declares no settings of its brokers"),
     "roles": (
         lambda e: bool(e.roles) or any(p.role_arn for p in e.principals),
         "the environment names no IAM role",

@@ -46,6 +46,7 @@ MODULES = (
     "contracts.iam.views",
     "contracts.bucket",
     "contracts.bucket_settings",
+    "contracts.resource_policies",
     "contracts.network",
     "contracts.network_paths",
     "contracts.observability",
