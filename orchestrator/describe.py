@@ -95,11 +95,12 @@ def describe_cluster(arn: str, spec: EnvironmentSpec, session: AwsSession, targe
         brokers=spec.brokers.count,
         bootstrap={listener: answer[member] for listener, member in _BOOTSTRAP_MEMBERS.items() if answer.get(member)},
         ca_pem=target.broker_ca(session, arn),
-        settings=server_properties(_broker_inputs(spec)),
+        settings=server_properties(broker_inputs(spec)),
     )
 
 
-def _broker_inputs(spec: EnvironmentSpec) -> BrokerInputs:
+def broker_inputs(spec: EnvironmentSpec) -> BrokerInputs:
+    """Return what the program is told of the brokers."""
     return BrokerInputs(
         count=spec.brokers.count,
         instance_type=spec.brokers.instance_type,
@@ -186,7 +187,7 @@ def stack_inputs(
         account_id=session.cloud.account_id,
         zones=zones,
         cidr=spec.network.cidr,
-        brokers=_broker_inputs(spec),
+        brokers=broker_inputs(spec),
         principals=tuple(
             PrincipalInputs(
                 name=principal.name,

@@ -36,15 +36,31 @@ class Done:
     verdict: Verdict
     seconds: float
     undone: bool
+    crash: str = ""
 
     @property
     def sound(self) -> bool:
         """Whether it was found by the right contracts, and is gone."""
-        return self.verdict.sound and self.undone
+        return self.verdict.sound and self.undone and not self.crash
+
+
+def tried(scene: Scene, mutation: Mutation) -> Done:
+    """Try one mutation; one that cannot be made or taken back does not keep the others from being tried."""
+    begun = time.monotonic()
+    try:
+        return perform(scene, mutation)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is told, and whether all is well is looked at
+        nothing = Verdict((), {}, {}, 0)
+        words = f"{type(error).__name__}: {error}"
+        return Done(mutation, nothing, time.monotonic() - begun, scene.settled(mutation.caught, "verified"), words)
 
 
 def perform(scene: Scene, mutation: Mutation) -> Done:
-    """Try one mutation."""
+    """Try one mutation.
+
+    Raises:
+        Exception: it could not be made or taken back.
+    """
     begun = time.monotonic()
     with mutation.broken(scene):
         # Brokers and services take a moment; the whole catalogue is run once, when there is something to be found.
@@ -74,6 +90,8 @@ def tell(done: Done) -> None:
         say(f"       missed by {name}: {reason[:300]}")
     for name, reason in done.verdict.unexpected.items():
         say(f"       unexpected {name}: {reason[:300]}")
+    if done.crash:
+        say(f"       {done.crash}")
     if not done.undone:
         say("       it could not be taken back")
 
@@ -140,10 +158,10 @@ def run(world: World, name: str, mutations: Sequence[Mutation]) -> int:
         for number, mutation in enumerate(mutations, start=1):
             if dirty:
                 break
-            done = perform(scene, mutation)
+            done = tried(scene, mutation)
             all_done.append(done)
             tell(done)
-            if number % CLEAN_EVERY == 0 or number == len(mutations) or not done.undone:
+            if number % CLEAN_EVERY == 0 or number == len(mutations) or done.crash or not done.undone:
                 dirty = clean(scene)
     finally:
         scene.close()
@@ -151,8 +169,8 @@ def run(world: World, name: str, mutations: Sequence[Mutation]) -> int:
     for contract, reason in dirty.items():
         say(f"not verified without a mutation: {contract} {reason[:300]}")
     bad = [done.mutation.id for done in all_done if not done.sound]
-    tried = f"{len(all_done)} of {len(mutations)} tried, {len(all_done) - len(bad)} caught by the right contracts alone"
-    say(f"{tried}, {time.monotonic() - begun:.0f} s")
+    count = f"{len(all_done)} of {len(mutations)} tried, {len(all_done) - len(bad)} caught by the right contracts alone"
+    say(f"{count}, {time.monotonic() - begun:.0f} s")
     if bad:
         say(f"again with: python -m tests.mutation {' '.join(f'--only {name}' for name in bad)}")
     return 1 if bad or dirty else 0

@@ -156,7 +156,8 @@ MUTATIONS = (
         "bucket-operator",
         "the bucket's policy names the operator",
         policy(lambda s, p: widened(p, statement(s, "Allow", session(s, "operator"), "s3:*"))),
-        ("iam.operator.deny.bucket",),
+        # A simulation of the role's policies does not see the bucket's.
+        ("iam.operator.deny.bucket", "iam.views.agree"),
     ),
     Mutation(
         "bucket-connector-denied",
@@ -172,7 +173,14 @@ MUTATIONS = (
                 ),
             )
         ),
-        ("iam.connector.allow.use-bucket",),
+        ("iam.connector.allow.use-bucket", "iam.views.agree"),
+    ),
+    Mutation(
+        "bucket-no-reading",
+        "the bucket's policy denies everybody to read",
+        policy(lambda s, p: widened(p, statement(s, "Deny", "*", "s3:GetObject"))),
+        ("bucket.round-trip", "iam.connector.allow.use-bucket"),
+        blocked=("bucket.*", "iam.views.agree"),
     ),
     Mutation("bucket-other-key", "objects are encrypted with another key", another_key, ("bucket.encryption",)),
     Mutation(

@@ -246,6 +246,14 @@ MUTATIONS = (
         added(_PRODUCER, "READ", "TOPIC", "payments", host="127.0.0.1"),
         ("acl.orders-producer.deny.consume.payments", "acl.drift", "iam.views.agree"),
     ),
+    Mutation(
+        "acl-deny-client",
+        "a denial covers the topics of a client that is tried out",
+        added(_PRODUCER, "WRITE", "TOPIC", "ephk-probe-", pattern="PREFIXED", permission="DENY"),
+        ("clients.matrix.librdkafka.scram", "acl.drift"),
+        blocked=("clients.matrix.*",),
+        leaves_out=ELSEWHERE,
+    ),
     topic(
         "topic-retention",
         "a topic's retention was changed",

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
+from contracts.credentials import self_signed
 from orchestrator.processes import wait_until
 from tests.mutation.model import ELSEWHERE, Mutation
 from tests.mutation.scene import SETTLE_S, Scene
@@ -229,6 +230,13 @@ MUTATIONS = (
         "a broker's mTLS listener asks for no certificate",
         properties(settings({"listener.name.mtls.ssl.client.auth": "requested"})),
         ("auth.mtls.no-certificate.refused",),
+    ),
+    Mutation(
+        "mtls-other-authority",
+        "a broker's mTLS listener trusts another authority",
+        _files(lambda s: {"../client-ca.pem": self_signed("another authority").certificate_pem}),
+        ("auth.mtls.accepts",),
+        blocked=("acl.orders-bridge.*", "listener.*", "auth.*", "iam.views.agree"),
     ),
     Mutation(
         "sessions-for-ever",
