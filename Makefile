@@ -56,8 +56,9 @@ resilience: setup  ## The production layer: reboot, kill and move brokers under 
 	@$(BIN)/ephk up --name resilience
 	@$(BIN)/ephk verify resilience --layer production; status=$$?; $(BIN)/ephk down resilience && exit $$status
 
-bench: setup  ## Compare ephk with bare brokers, in one run
+bench: setup  ## Compare ephk with bare brokers, and its contracts with Apache's command-line tools
 	@$(BIN)/python -m tests.bench
+	@$(BIN)/python -m tests.bench_tools
 
 docs: $(STAMP)  ## Write docs/contracts.md and the JSON Schemas anew from the code
 	@$(BIN)/python -m orchestrator.reports.published .
