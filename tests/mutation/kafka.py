@@ -41,8 +41,9 @@ def acl(
     host: str = "*",
 ) -> tuple[Any, ...]:
     """Return an ACL's fields in the order that bindings and filters take them."""
+    # librdkafka has the cluster's type under its older name.
     return (
-        ResourceType[kind],
+        ResourceType["BROKER" if kind == "CLUSTER" else kind],
         name,
         ResourcePatternType[pattern],
         f"User:{principal}",
