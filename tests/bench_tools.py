@@ -21,7 +21,6 @@ from contracts import grants
 from contracts.access import Access
 from contracts.clients.java import client_properties, role_properties
 from contracts.model import Watch
-from orchestrator.aws import AwsSession, Credentials
 from orchestrator.embedded.runtime import ensure_kafka_runtime
 from orchestrator.embedded.runtime.artifacts import IAM_CLIENT_LOCK, read_lock
 from orchestrator.embedded.runtime.jars import ensure_jars
@@ -76,9 +75,7 @@ class Tools:
 
     def __init__(self, world: World, environment: Environment) -> None:
         self.environment = environment
-        info = world.must("cloud", "status", "--json").json()
-        session = AwsSession(environment.cloud, Credentials(info["access_key_id"], info["secret_access_key"]))
-        self.access = Access(environment, session)
+        self.access = Access(environment, world.administrator())
         runtime = ensure_kafka_runtime(ConsoleProgress())
         iam = ensure_jars(read_lock(IAM_CLIENT_LOCK), cache_home() / "jars", ConsoleProgress())
         self._java = [str(runtime.java), *JVM, "-cp", ":".join([runtime.classpath, *map(str, iam)])]

@@ -15,7 +15,6 @@ from contracts.access import Access
 from contracts.model import Result, Watch
 from contracts.registry import contracts_for
 from contracts.runner import run
-from orchestrator.aws import AwsSession, Credentials
 from orchestrator.environment import Bucket, Environment, Network
 from orchestrator.processes import wait_until
 from tests.mutation.model import matches
@@ -40,8 +39,7 @@ class Scene:
     def __init__(self, world: World, environment: Environment) -> None:
         self.world = world
         self.environment = environment
-        info = world.must("cloud", "status", "--json").json()
-        self.session = AwsSession(environment.cloud, Credentials(info["access_key_id"], info["secret_access_key"]))
+        self.session = world.administrator()
         self._access = Access(environment, self.session)
         self._admin: AdminClient | None = None
 
