@@ -147,6 +147,7 @@ class Contract:
         probe: finds out; raises ProbeError (or anything else) when it cannot.
         deadline_s: seconds for the probe; None takes the run's.
         disruptive: the probe restarts, kills or moves something: it runs alone, and only when it is asked for.
+        slow: the probe takes seconds where others take moments: it begins first, so that the run does not end with it.
     """
 
     id: str
@@ -161,6 +162,7 @@ class Contract:
     probe: Probe = field(repr=False, compare=False)
     deadline_s: float | None = None
     disruptive: bool = False
+    slow: bool = False
 
 
 @dataclass(frozen=True)

@@ -74,8 +74,10 @@ def run(
             )  # fmt: skip
     chosen = contracts_for(environment, select, registry)
     asked = bool(select.ids or select.layers) if isinstance(select, Selection) else bool(select)
-    # What disturbs the cluster comes last and alone: beside it, other probes would fail for its reasons.
-    waiting = deque(sorted(enumerate(chosen), key=lambda numbered: (numbered[1].disruptive, numbered[0])))
+    # What disturbs the cluster comes last and alone: beside it, other probes would fail for its reasons. What is slow
+    # comes first: the run would end with waiting for it.
+    order = sorted(enumerate(chosen), key=lambda numbered: (numbered[1].disruptive, not numbered[1].slow, numbered[0]))
+    waiting = deque(order)
     answers: queue.Queue[_Answer] = queue.Queue()
     running: dict[int, tuple[Contract, Watch]] = {}
     results: dict[int, Result] = {}

@@ -11,7 +11,7 @@ from typing import Any
 from confluent_kafka import KafkaError
 
 from contracts.access import Access
-from contracts.clients.workbench import Workbench
+from contracts.clients.workbench import Workbench, a_consumer, a_producer
 from contracts.model import Failed, Outcome, ProbeError, Verified, Watch
 from contracts.registry import contract
 from contracts.wire import requests
@@ -73,10 +73,11 @@ def judge_delivery(
     documentation="KIP-98, Exactly Once Delivery; Apache Kafka documentation, Producer configs: acks",
     needs=("operator", "writes"),
     layers=("local",),
+    slow=True,
 )
 def delivery(access: Access, watch: Watch) -> Outcome:
     """Produce to a partition led by each broker and read everything back."""
-    bench = Workbench(access, watch, "delivery")
+    bench = Workbench(access, watch, "delivery", clients=[a_producer(), a_consumer()])
     leaders = bench.leaders()
     brokers = set(access.brokers(access.operator, watch))
     if missing := brokers - set(leaders.values()):
@@ -124,10 +125,12 @@ def judge_codecs(stored: Mapping[str, int], intact: Mapping[str, bool]) -> Outco
     documentation="Apache Kafka documentation, Topic configs: compression.type; KIP-110",
     needs=("operator", "writes"),
     layers=("local",),
+    slow=True,
 )
 def compression(access: Access, watch: Watch) -> Outcome:
     """Produce with each codec, look at the stored batches, and read them back."""
-    bench = Workbench(access, watch, "codecs", partitions=len(CODECS))
+    clients = [*(a_producer(compression_type=codec) for codec in CODECS), a_consumer()]
+    bench = Workbench(access, watch, "codecs", partitions=len(CODECS), clients=clients)
     bench.leaders()
     values = {codec: (codec * 400).encode() for codec in CODECS}
 
@@ -169,10 +172,12 @@ def judge_size(small: str, large: str, limit: int) -> Outcome:
     documentation="Apache Kafka documentation, Topic configs: max.message.bytes",
     needs=("operator", "writes"),
     layers=("local",),
+    slow=True,
 )
 def message_size(access: Access, watch: Watch) -> Outcome:
     """Produce on both sides of a small limit."""
-    bench = Workbench(access, watch, "size", partitions=1, config={"max.message.bytes": str(_LIMIT)})
+    small = {"max.message.bytes": str(_LIMIT)}
+    bench = Workbench(access, watch, "size", partitions=1, config=small, clients=[a_producer()])
     bench.leaders()
     producer = bench.producer()
     answers = []

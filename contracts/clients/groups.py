@@ -8,7 +8,7 @@ from typing import Literal
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from contracts.access import Access
-from contracts.clients.workbench import Workbench
+from contracts.clients.workbench import Workbench, a_consumer, a_producer
 from contracts.model import Failed, NotCovered, Outcome, Verified, Watch
 from contracts.registry import Member, family
 from orchestrator.environment import Environment
@@ -61,6 +61,7 @@ def judge_resumption(
     documentation="KIP-848, The Next Generation of the Consumer Rebalance Protocol; KIP-62",
     needs=("operator", "writes"),
     layers=("local",),
+    slow=True,
 )
 def groups(environment: Environment) -> Iterable[Member]:  # noqa: ARG001 - the protocols are the same everywhere
     """Expand to one contract for each group protocol."""
@@ -83,14 +84,15 @@ def _probe(protocol: Protocol, access: Access, watch: Watch) -> Outcome:
 
 
 def _change_hands(protocol: Protocol, access: Access, watch: Watch) -> Outcome:
-    bench = Workbench(access, watch, f"group-{protocol}", partitions=2)
+    settings = {"group_protocol": protocol}
+    clients = [a_producer(), *[a_consumer("group", **settings)] * 3]
+    bench = Workbench(access, watch, f"group-{protocol}", partitions=2, clients=clients)
     bench.leaders()
     values = {partition: [f"{partition}-{n}".encode() for n in range(_RECORDS)] for partition in range(2)}
     for error, _ in bench.send(bench.producer(), values):
         if error is not None:
             raise KafkaException(error)
     sent = [value.decode() for items in values.values() for value in items]
-    settings = {"group_protocol": protocol}
     with bench.consumer("group", **settings) as first:
         first.subscribe([bench.name])
         before = _take(bench, first, len(sent) // 2, "the first member's records")

@@ -87,6 +87,7 @@ def judge_run(run: ClientRun, records: int) -> Outcome:
     needs=("operator", "listeners", "writes"),
     layers=("local",),
     deadline_s=90.0,
+    slow=True,
 )
 def matrix(environment: Environment) -> Iterable[Member]:
     """Expand to each client over each listener."""

@@ -175,6 +175,22 @@ def test_results_come_in_the_order_of_the_catalogue_and_arrive_as_they_are_ready
     assert [result.id for result in found] == ["first", "second"]
 
 
+def test_what_is_slow_begins_first_and_what_disturbs_comes_last() -> None:
+    registry, begun = Registry(), []
+    how: dict[str, dict[str, bool]] = {"disturbs": {"disruptive": True}, "slow": {"slow": True}}
+    for name in ("disturbs", *(f"quick.{n}" for n in range(8)), "slow"):
+
+        @registry.contract(name, **WORDS, **how.get(name, {}))
+        def probe(_access: Any, _watch: Watch, name: str = name) -> Verified:
+            begun.append(name)
+            return Verified()
+
+    env = environment()
+    found = run(env, fake_access(env), registry=registry, select=["*"])
+    assert (begun[0], begun[-1]) == ("slow", "disturbs")
+    assert found[0].id == "disturbs"
+
+
 def test_what_the_environment_lacks_is_not_covered() -> None:
     registry = Registry()
     registry.contract("a", **WORDS, needs=("bucket",))(lambda _a, _w: Verified())
