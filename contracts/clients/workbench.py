@@ -19,9 +19,9 @@ from contracts.model import ProbeError, Watch
 from contracts.wire import requests
 
 #: librdkafka prints what it regrets, even where a probe provokes it; what matters comes through error_cb and results.
-_SILENT = logging.getLogger("ephk.librdkafka")
-_SILENT.addHandler(logging.NullHandler())
-_SILENT.propagate = False
+SILENT = logging.getLogger("ephk.librdkafka")
+SILENT.addHandler(logging.NullHandler())
+SILENT.propagate = False
 
 
 @dataclass(frozen=True)
@@ -111,9 +111,9 @@ class Workbench:
         if wanted.kind == "producer":
             patience = int(max(ANSWER_S, self.watch.remaining()) * 1000)
             usual = {"acks": "all", "enable.idempotence": True, "linger.ms": 0, "message.timeout.ms": patience}
-            return Producer(self._config({**usual, **named}), logger=_SILENT)
+            return Producer(self._config({**usual, **named}), logger=SILENT)
         usual = {"auto.offset.reset": "earliest", "enable.auto.commit": False, "enable.partition.eof": True}
-        return Consumer(self._config({"group.id": self.group(wanted.group), **usual, **named}), logger=_SILENT)
+        return Consumer(self._config({"group.id": self.group(wanted.group), **usual, **named}), logger=SILENT)
 
     def _take(self, wanted: Wanted) -> Any:
         """Return a client that was made ahead, or make it."""
