@@ -16,8 +16,8 @@ from orchestrator.tags import rfc3339
 
 #: MSK names a broker's stream so; an environment on EC2 may put more around it.
 _BROKER = re.compile(r"broker-(\d+)\b", re.IGNORECASE)
-#: Events that are looked through for secrets; a broker of a young environment has written some thousands.
-_MOST_EVENTS = 20_000
+#: Events that are looked through for secrets; a broker writes some thousands at its start, and one for each refusal.
+_MOST_EVENTS = 200_000
 _SHORTEST_SECRET = 6
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -131,6 +132,7 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="list the mutations and what must find them")
     parser.add_argument("--environment", metavar="NAME", help="an environment that is ready, instead of a new one")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what is broken is taken back then, too
     mutations = chosen(options.only)
     if options.list:
         for mutation in mutations:

@@ -101,6 +101,7 @@ MUTATIONS = (
         "secret-operator",
         "the operator may read a secret",
         secret_policy(lambda s: session(s, "operator")),
-        ("iam.operator.deny.secrets",),
+        # A simulation of the role's policies does not see the secret's.
+        ("iam.operator.deny.secrets", "iam.views.agree"),
     ),
 )
