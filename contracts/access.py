@@ -224,12 +224,18 @@ class Access:
                 broker.id: Address(broker.host, broker.port) for broker in sorted(known.brokers, key=lambda b: b.id)
             }
 
-        return self._memo.get(("brokers", principal.auth), ask, watch)
+        try:
+            return self._memo.get(("brokers", principal.auth), ask, watch)
+        except (WireError, ProbeError, EphkError):
+            # Whoever asked first was perhaps refused; that is no reason to refuse somebody else.
+            return self._memo.get(("brokers", principal.auth, principal.name), ask, watch)
 
     def forget_brokers(self) -> None:
         """Ask anew who the brokers are, next time: one was restarted or replaced."""
         for listener in self.environment.cluster.bootstrap:
             self._memo.forget(("brokers", listener))
+            for principal in self.environment.principals:
+                self._memo.forget(("brokers", listener, principal.name))
 
     def addresses(self, listener: Listener, watch: Watch) -> tuple[Address, ...]:
         """Return every address of a listener: the bootstrap servers and what the brokers advertise.

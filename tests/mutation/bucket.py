@@ -179,8 +179,8 @@ MUTATIONS = (
         "bucket-no-reading",
         "the bucket's policy denies everybody to read",
         policy(lambda s, p: widened(p, statement(s, "Deny", "*", "s3:GetObject"))),
-        ("bucket.round-trip", "iam.connector.allow.use-bucket"),
-        blocked=("bucket.*", "iam.views.agree"),
+        ("bucket.round-trip", "iam.connector.allow.use-bucket", "iam.views.agree"),
+        blocked=("bucket.*",),
     ),
     Mutation("bucket-other-key", "objects are encrypted with another key", another_key, ("bucket.encryption",)),
     Mutation(

@@ -205,7 +205,12 @@ MUTATIONS = (
         "trust-everybody",
         "everybody may assume a role",
         trusts({"AWS": "*"}),
-        ("iam.trust.least", "iam.*.deny.assume-role", "iam.boundary.escalation"),
+        (
+            "iam.trust.least",
+            "iam.operator.deny.assume-role",
+            "iam.client-orders-batch.deny.assume-role",
+            "iam.boundary.escalation",
+        ),
     ),
     Mutation(
         "trust-account", "another account may assume a role", trusts({"AWS": "arn:aws:iam::999999999999:root"}), _TRUST
