@@ -7,6 +7,7 @@ producer leaves its record behind; a contract takes its own away.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -21,6 +22,7 @@ from contracts import grants
 from contracts.access import Access
 from contracts.clients.java import client_properties, role_properties
 from contracts.model import Watch
+from orchestrator.embedded.brokers.properties import render
 from orchestrator.embedded.runtime import ensure_kafka_runtime
 from orchestrator.embedded.runtime.artifacts import IAM_CLIENT_LOCK, read_lock
 from orchestrator.embedded.runtime.jars import ensure_jars
@@ -37,6 +39,13 @@ JVM = (
 #: What the catalogue on a ready three-broker environment may take on two cores, seconds.
 AIM_S = 60.0
 _TOOL_S = 120.0
+#: Where the AWS SDK for Java looks for what `role_properties` says, out of sight of a process list.
+_VARIABLES = {
+    "aws.region": "AWS_REGION",
+    "aws.accessKeyId": "AWS_ACCESS_KEY_ID",
+    "aws.secretAccessKey": "AWS_SECRET_ACCESS_KEY",
+    "aws.sessionToken": "AWS_SESSION_TOKEN",
+}
 _DENIED = "AuthorizationException"
 
 
@@ -86,28 +95,33 @@ class Tools:
         if password:
             own = self.access.credentials.scram(who, Watch(60)).password
             properties["sasl.jaas.config"] = properties["sasl.jaas.config"].replace(own, password)
-        lines = (f"{name}={value.replace(chr(10), chr(92) + chr(10))}" for name, value in properties.items())
         file = self._directory / f"{who.name}{'-wrong' if password else ''}.properties"
         file.touch(mode=0o600)
-        file.write_text("\n".join(lines) + "\n")
+        file.write_text(render(properties))
         return file
 
     def prepare(self, question: Question) -> Callable[[], None]:
         """Write the client's configuration; return what asks the question and looks at the answer."""
         config = self._config(question.who, question.password)
-        system: list[str] = []
+        variables = dict(os.environ)
         if question.who.auth == "iam":
             role = role_properties(self.access, question.who, Watch(60))
-            system = [f"-D{name}={value}" for name, value in role.items()]
+            variables |= {_VARIABLES[name]: value for name, value in role.items()}
         servers = self.environment.cluster.bootstrap[question.who.auth]
         command = [
-            self._java[0], *system, *self._java[1:], question.tool, "--bootstrap-server", servers,
+            *self._java, question.tool, "--bootstrap-server", servers,
             "--command-config", str(config), *question.arguments,
         ]  # fmt: skip
 
         def ask() -> None:
             done = subprocess.run(
-                command, input=question.given, capture_output=True, text=True, timeout=_TOOL_S, check=False
+                command,
+                input=question.given,
+                env=variables,
+                capture_output=True,
+                text=True,
+                timeout=_TOOL_S,
+                check=False,
             )
             said = done.stdout + done.stderr
             if question.says not in said or (not question.says and ("ERROR" in said or done.returncode)):

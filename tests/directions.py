@@ -37,6 +37,7 @@ MARKERS: dict[str, Status] = {"verifies": "verified", "fails": "failed"}
 #: Contracts on what Kafka itself does: no setting of a sound broker makes them fail. Their judgement is shown to fail.
 JUDGED_ALONE = {
     "auth.scram.wrong-password.refused": "no setting makes a SCRAM listener take a wrong password",
+    "auth.iam.forged.refused": "no setting turns the check of signatures off",
     "client.delivery": "no setting makes a sound broker lose or double an acknowledged record",
     "client.message-size": "the probe sets the limit on a topic of its own",
     "client.transactions.isolation": "isolation is the client's own work on what the broker marks",

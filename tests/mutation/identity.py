@@ -186,7 +186,7 @@ MUTATIONS = (
         "iam-no-policy",
         "a client's role has lost its policy",
         without_policy("client-orders-batch"),
-        ("iam.client-orders-batch.allow.*", "auth.iam.*"),
+        ("iam.client-orders-batch.allow.*", "auth.iam.accepts"),
         blocked=("acl.orders-batch.*", "auth.*", "listener.*", "iam.*"),
     ),
     Mutation(
