@@ -139,16 +139,20 @@ def _probe(topic: Topic, access: Access, watch: Watch) -> Outcome:
 
 
 def judge_settings(declared: Mapping[str, str], seen: Mapping[int, Mapping[str, str]]) -> Outcome:
-    """Judge brokers' effective settings, by broker; what a broker's version does not know is not compared."""
-    unknown = sorted({name for name in declared for config in seen.values() if name not in config})
+    """Judge brokers' effective settings, by broker.
+
+    What a broker does not know (another version's) or does not tell (its authorizer's, which it takes for secret) is
+    not compared.
+    """
+    unknown = sorted({name for name in declared for config in seen.values() if not config.get(name)})
     evidence: dict[str, Any] = {
         "declared": dict(declared),
-        "brokers": {str(broker): {n: config.get(n, "unknown") for n in declared} for broker, config in seen.items()},
+        "brokers": {str(broker): {n: config.get(n) or "not told" for n in declared} for broker, config in seen.items()},
         "not compared": unknown,
     }
     for broker, config in seen.items():
         for name, wanted in declared.items():
-            if name in config and config[name] != wanted:
+            if config.get(name) and config[name] != wanted:
                 return Failed(f"broker {broker} has {name}={config[name]}, declared is {wanted}", evidence)
     return Verified(evidence)
 
@@ -156,7 +160,7 @@ def judge_settings(declared: Mapping[str, str], seen: Mapping[int, Mapping[str, 
 @contract(
     "broker.settings.as-declared",
     title="Brokers' settings are as declared",
-    risk="A broker opens what has no ACL, creates topics that are only asked for, or takes records that one disk has",
+    risk="A broker creates topics that are only asked for, or acknowledges records that one disk alone has",
     statement="Every broker's effective settings are those of the environment's configuration",
     remediation="Apply the configuration again (UpdateClusterConfiguration); remove dynamic settings of the broker",
     documentation="Amazon MSK Developer Guide, Amazon MSK custom configurations; KIP-226",

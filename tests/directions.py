@@ -38,6 +38,7 @@ MARKERS: dict[str, Status] = {"verifies": "verified", "fails": "failed"}
 JUDGED_ALONE = {
     "auth.scram.wrong-password.refused": "no setting makes a SCRAM listener take a wrong password",
     "auth.iam.forged.refused": "no setting turns the check of signatures off",
+    "auth.iam.reauthentication": "no setting lets a connection go on as another principal (KIP-368)",
     "client.delivery": "no setting makes a sound broker lose or double an acknowledged record",
     "client.message-size": "the probe sets the limit on a topic of its own",
     "client.transactions.isolation": "isolation is the client's own work on what the broker marks",

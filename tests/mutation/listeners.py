@@ -239,16 +239,6 @@ MUTATIONS = (
         blocked=("acl.orders-bridge.*", "listener.*", "auth.*", "iam.views.agree"),
     ),
     Mutation(
-        "sessions-for-ever",
-        "a broker's IAM sessions never end",
-        properties(
-            settings(
-                {f"listener.name.iam.{name}.connections.max.reauth.ms": "0" for name in ("oauthbearer", "aws_msk_iam")}
-            )
-        ),
-        ("auth.iam.accepts",),
-    ),
-    Mutation(
         "super-user",
         "an application is a super user of a broker",
         properties(lambda text: re.sub(r"(?m)^super.users=(.*)$", r"super.users=\1;User:orders-producer", text)),
@@ -259,7 +249,7 @@ MUTATIONS = (
         "allow-everyone",
         "a broker allows everybody what no ACL speaks of",
         properties(settings({"allow.everyone.if.no.acl.found": "true"})),
-        (*of_all("deny.other-topic", "deny.group"), "broker.settings.as-declared"),
+        of_all("deny.other-topic", "deny.group"),
     ),
     Mutation(
         "auto-create",

@@ -222,11 +222,19 @@ def test_topics() -> None:
 
 
 def test_settings_of_every_broker_are_compared_where_they_are_known() -> None:
-    declared = {"auto.create.topics.enable": "false", "zookeeper.session.timeout.ms": "6000"}
-    sound = {"auto.create.topics.enable": "false", "min.insync.replicas": "1"}
+    declared = {
+        "auto.create.topics.enable": "false",
+        "zookeeper.session.timeout.ms": "6000",
+        "allow.everyone.if.no.acl.found": "false",
+    }
+    sound = {
+        "auto.create.topics.enable": "false",
+        "min.insync.replicas": "1",
+        "allow.everyone.if.no.acl.found": "",
+    }
     outcome = drift.judge_settings(declared, {1: sound, 2: sound})
     assert isinstance(outcome, Verified)
-    assert outcome.evidence["not compared"] == ["zookeeper.session.timeout.ms"]
+    assert outcome.evidence["not compared"] == ["allow.everyone.if.no.acl.found", "zookeeper.session.timeout.ms"]
     drifted = {**sound, "auto.create.topics.enable": "true"}
     assert reason(drift.judge_settings(declared, {1: sound, 2: drifted})) == (
         "broker 2 has auto.create.topics.enable=true, declared is false"
