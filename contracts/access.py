@@ -200,6 +200,7 @@ class Access:
 
         connection = self._memo.get(("connection", key), connect, watch)
         if connection.stale():
+            connection.close()
             self._memo.forget(("connection", key))
             connection = self._memo.get(("connection", key), connect, watch)
         return connection

@@ -60,8 +60,15 @@ def test_a_sound_environment_is_verified_throughout(harness: Harness, monkeypatc
     assert len(found) > 50
     other = {r.id: (r.status, r.reason) for r in found.values() if r.status != "verified"}
     unseen = {name for name, (status, _) in other.items() if status == "not_covered"}
-    # No log group; nobody asked; no registry.
-    assert {name.split(".")[0] for name in unseen} == {"logs", "production", "schema", "clients", "connect"}, other
+    # No settings; no log group; nobody asked; no registry.
+    assert {name.split(".")[0] for name in unseen} == {
+        "broker",
+        "logs",
+        "production",
+        "schema",
+        "clients",
+        "connect",
+    }, other
     assert all(name.startswith("clients.matrix.java-") for name in unseen if name.startswith("clients.")), other
     assert other.keys() - unseen <= NEEDS_THE_GATEWAY, other
     layers = {r.id: r.layer for r in found.values() if r.layer != "local"}
