@@ -10,7 +10,7 @@ WORKERS ?= 2
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test chaos fuzz lint format resilience bench docs clean
+.PHONY: help setup demo test chaos directions mutation fuzz lint format resilience bench docs clean
 
 help:  ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,13 @@ SEED ?= 1
 chaos: setup  ## Kill commands, engine, plugin and reaper at random moments; RUNS=100 SEED=1; leaks must be 0
 	@$(BIN)/python -m tests.chaos --runs $(RUNS) --seed $(SEED)
 
+directions: $(STAMP)  ## For each contract: which test shows it verified, and which shows it failed
+	@$(BIN)/python -m tests.directions
+
+MUTATIONS ?= *
+mutation: setup  ## Break a real three-broker environment in 100 ways: the right contract must find each; MUTATIONS='acl-*'
+	@$(BIN)/python -m tests.mutation --only '$(MUTATIONS)'
+
 lint: $(STAMP)  ## Ruff (with docstring rules), formatting, mypy --strict
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -50,12 +57,14 @@ resilience: setup  ## The production layer under load: reboot, kill, move, add b
 	@$(BIN)/ephk up --name resilience
 	@$(BIN)/ephk verify resilience --layer production; status=$$?; $(BIN)/ephk down resilience && exit $$status
 
-bench: setup  ## Compare ephk with bare brokers, in one run; reap 10, 100 and 1,000 leases
+bench: setup  ## ephk beside bare brokers, contracts beside Apache's tools, reaping 10 to 1,000 leases
 	@$(BIN)/python -m tests.bench
+	@$(BIN)/python -m tests.bench_tools
 	@$(BIN)/python -m tests.bench_reap
 
 docs: $(STAMP)  ## Write docs/contracts.md and the JSON Schemas anew from the code
 	@$(BIN)/python -m orchestrator.reports.published .
+
 fuzz: $(STAMP)  ## 10,000 malformed requests, policies and tokens against the gateway, in process
 	@EPHK_FUZZ_EXAMPLES=1430 $(BIN)/python -m pytest -q -p no:cacheprovider tests/unit/gateway/test_gateway_fuzz_*.py
 

@@ -24,7 +24,7 @@ from orchestrator.aws import AwsSession
 from orchestrator.environment import Environment, Listener, Principal
 from orchestrator.errors import EphkError
 from orchestrator.files import write_private
-from orchestrator.kafka_clients import IMPATIENT, ClientKeyPair
+from orchestrator.kafka_clients import ClientKeyPair, impatient
 
 T = TypeVar("T")
 
@@ -157,7 +157,7 @@ class Access:
         return self._memo.get(("context", principal.name), make, watch)
 
     def librdkafka(self, principal: Principal, watch: Watch) -> dict[str, object]:
-        """Return a principal's librdkafka configuration, with short time-outs."""
+        """Return a principal's librdkafka configuration, with time-outs that are short on an idle machine."""
         username = password = pair = None
         if principal.auth == "scram":
             secret = self.credentials.scram(principal, watch)
@@ -172,7 +172,7 @@ class Access:
             token_provider=lambda: self.credentials.token(principal, watch),
             key_pair=pair,
         )
-        return config | IMPATIENT
+        return config | impatient(watch.patience(1.0))
 
     # -- brokers --------------------------------------------------------------------------------
 
@@ -193,13 +193,14 @@ class Access:
                 self.sasl(principal, watch),
                 timeout_s=watch.remaining(ANSWER_S),
             )
-            connection.timeout_s = ANSWER_S
+            connection.timeout_s = watch.patience(ANSWER_S)
             with self._lock:
                 self._connections[key] = connection
             return connection
 
         connection = self._memo.get(("connection", key), connect, watch)
         if connection.stale():
+            connection.close()
             self._memo.forget(("connection", key))
             connection = self._memo.get(("connection", key), connect, watch)
         return connection
@@ -224,12 +225,18 @@ class Access:
                 broker.id: Address(broker.host, broker.port) for broker in sorted(known.brokers, key=lambda b: b.id)
             }
 
-        return self._memo.get(("brokers", principal.auth), ask, watch)
+        try:
+            return self._memo.get(("brokers", principal.auth), ask, watch)
+        except (WireError, ProbeError, EphkError):
+            # Whoever asked first was perhaps refused; that is no reason to refuse somebody else.
+            return self._memo.get(("brokers", principal.auth, principal.name), ask, watch)
 
     def forget_brokers(self) -> None:
         """Ask anew who the brokers are, next time: one was restarted or replaced."""
         for listener in self.environment.cluster.bootstrap:
             self._memo.forget(("brokers", listener))
+            for principal in self.environment.principals:
+                self._memo.forget(("brokers", listener, principal.name))
 
     def addresses(self, listener: Listener, watch: Watch) -> tuple[Address, ...]:
         """Return every address of a listener: the bootstrap servers and what the brokers advertise.

@@ -106,3 +106,37 @@ def ownership(access: Access, watch: Watch) -> Outcome:
     if found != "BucketOwnerEnforced":
         return Failed(f"object ownership is {found}, so access control lists have effect", evidence)
     return Verified(evidence)
+
+
+def judge_key(described: Mapping[str, Any], *, rotated: bool) -> Outcome:
+    """Judge the key as KMS describes it."""
+    manager, state = described.get("KeyManager"), described.get("KeyState")
+    evidence = {"key": described.get("Arn"), "manager": manager, "state": state, "rotated": rotated}
+    if manager != "CUSTOMER":
+        return Failed("the key is one of AWS's own, whose policy nobody here decides", evidence)
+    if state != "Enabled":
+        return Failed(f"the key is {state}", evidence)
+    if not rotated:
+        return Failed("the key is not rotated", evidence)
+    return Verified(evidence)
+
+
+@contract(
+    "bucket.key.kept",
+    title="The key is in good order",
+    risk="Data cannot be read any more because its key is disabled, or stays for years under the same key",
+    statement="The bucket's key is a customer-managed one that is enabled and rotated",
+    remediation="Enable the key and its rotation (EnableKey, EnableKeyRotation)",
+    documentation="AWS KMS Developer Guide, Rotating AWS KMS keys; Key states of AWS KMS keys",
+    needs=("bucket",),
+    vantage="control plane",
+)
+def key_kept(access: Access, watch: Watch) -> Outcome:
+    """Read the key's state and whether it is rotated."""
+    kms, key = access.client("kms"), bucket_of(access).kms_key_arn
+    watch.waiting("the description of the bucket's key")
+    described = kms.describe_key(KeyId=key)["KeyMetadata"]
+    rotated = False
+    if described.get("KeyManager") == "CUSTOMER" and described.get("KeyState") == "Enabled":
+        rotated = kms.get_key_rotation_status(KeyId=key)["KeyRotationEnabled"]
+    return judge_key(described, rotated=rotated)

@@ -9,7 +9,7 @@ from contracts.access import Access
 from contracts.model import Failed, Outcome, Verified, Watch
 from contracts.registry import Member, contract, family
 from contracts.wire import requests
-from contracts.wire.describe import Acl, describe_acls, topic_configs
+from contracts.wire.describe import Acl, Setting, broker_config, describe_acls, topic_settings
 from orchestrator.environment import Environment, Principal, Topic
 
 _UNKNOWN_TOPIC = 3
@@ -76,7 +76,7 @@ def acl_drift(access: Access, watch: Watch) -> Outcome:
 
 
 def judge_topic(
-    declared: Topic, partitions: Mapping[int, int] | None, replicas: int, config: Mapping[str, str]
+    declared: Topic, partitions: Mapping[int, int] | None, replicas: int, config: Mapping[str, Setting]
 ) -> Outcome:
     """Judge one topic.
 
@@ -88,7 +88,11 @@ def judge_topic(
     """
     if partitions is None:
         return Failed(f"topic {declared.name} does not exist")
-    seen = {name: config.get(name, "not set") for name in declared.config}
+    overridden = {name for name, setting in config.items() if setting.overridden}
+    seen = {
+        name: config[name].value if name in config else "not set"
+        for name in dict.fromkeys([*declared.config, *sorted(overridden)])
+    }
     evidence: dict[str, Any] = {"partitions": len(partitions), "replication_factor": replicas, "config": seen}
     if len(partitions) != declared.partitions:
         return Failed(f"{declared.name} has {len(partitions)} partitions, declared are {declared.partitions}", evidence)
@@ -97,6 +101,9 @@ def judge_topic(
     for name, wanted in declared.config.items():
         if seen[name] != wanted:
             return Failed(f"{declared.name} has {name}={seen[name]}, declared is {wanted}", evidence)
+    if undeclared := sorted(overridden - set(declared.config)):
+        name = undeclared[0]
+        return Failed(f"{declared.name} has {name}={seen[name]}, which nobody declared", evidence)
     if leaderless := [number for number, leader in partitions.items() if leader < 0]:
         return Failed(f"partition {leaderless[0]} of {declared.name} has no leader", evidence)
     return Verified(evidence)
@@ -106,7 +113,7 @@ def judge_topic(
     "topic.<topic>.as-declared",
     title="The topic is as declared",
     risk="Retention, compaction or durability of a topic are not what its applications rely on",
-    statement="The topic has the declared partitions, replicas and configuration, and every partition a leader",
+    statement="The topic has the declared partitions, replicas and configuration, no other, and a leader everywhere",
     remediation="Alter the topic, or correct the spec; a replication factor needs a reassignment",
     documentation="Apache Kafka documentation, Topic Configs",
     needs=("operator",),
@@ -128,5 +135,42 @@ def _probe(topic: Topic, access: Access, watch: Watch) -> Outcome:
     seen = requests.metadata(connection, [topic.name]).topics[topic.name]
     if seen.error == _UNKNOWN_TOPIC:
         return judge_topic(topic, None, 0, {})
-    config = topic_configs(connection, [topic.name])[topic.name]
+    config = topic_settings(connection, [topic.name])[topic.name]
     return judge_topic(topic, seen.leaders, min(seen.replicas.values(), default=0), config)
+
+
+def judge_settings(declared: Mapping[str, str], seen: Mapping[int, Mapping[str, str]]) -> Outcome:
+    """Judge brokers' effective settings, by broker.
+
+    What a broker does not know (another version's) or does not tell (its authorizer's, which it takes for secret) is
+    not compared.
+    """
+    unknown = sorted({name for name in declared for config in seen.values() if not config.get(name)})
+    evidence: dict[str, Any] = {
+        "declared": dict(declared),
+        "brokers": {str(broker): {n: config.get(n) or "not told" for n in declared} for broker, config in seen.items()},
+        "not compared": unknown,
+    }
+    for broker, config in seen.items():
+        for name, wanted in declared.items():
+            if config.get(name) and config[name] != wanted:
+                return Failed(f"broker {broker} has {name}={config[name]}, declared is {wanted}", evidence)
+    return Verified(evidence)
+
+
+@contract(
+    "broker.settings.as-declared",
+    title="Brokers' settings are as declared",
+    risk="A broker creates topics that are only asked for, or acknowledges records that one disk alone has",
+    statement="Every broker's effective settings are those of the environment's configuration",
+    remediation="Apply the configuration again (UpdateClusterConfiguration); remove dynamic settings of the broker",
+    documentation="Amazon MSK Developer Guide, Amazon MSK custom configurations; KIP-226",
+    needs=("operator", "settings"),
+)
+def broker_settings(access: Access, watch: Watch) -> Outcome:
+    """Ask each broker for its own settings, as the operator."""
+    seen = {}
+    for broker, address in access.brokers(access.operator, watch).items():
+        watch.waiting(f"broker {broker} to describe its settings")
+        seen[broker] = broker_config(access.connection(access.operator, address, watch), broker)
+    return judge_settings(access.environment.cluster.settings, seen)

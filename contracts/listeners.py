@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,7 +14,7 @@ from contracts.diagnosis import explain
 from contracts.model import Failed, Outcome, ProbeError, Verified, Watch
 from contracts.registry import contract
 from contracts.tls import Alert, Closed, NotTls, Reply, ServerHello
-from contracts.wire import BrokerConnection, TlsRefusedError, WireError, codec, requests
+from contracts.wire import BrokerConnection, SaslRefusedError, TlsRefusedError, WireError, codec, requests
 
 #: Seconds for an answer to bytes that a listener should not like.
 _BAD_BYTES_S = 4.0
@@ -175,8 +176,17 @@ def advertised(access: Access, watch: Watch) -> Outcome:
                 watch.waiting(f"{address} to answer")
                 requests.api_versions(connection)
             except WireError as error:
+                if _refuses_the_client(error):
+                    raise  # the address leads to a broker, which does not want this identity: another contract's risk
                 problems[str(address)] = explain(error).cause
     return judge_advertised(access.environment.cluster.brokers, seen, problems)
+
+
+def _refuses_the_client(error: WireError) -> bool:
+    """Tell whether a broker refused who connected, and not the other way round."""
+    if isinstance(error, TlsRefusedError):
+        return not isinstance(error.__cause__, ssl.SSLCertVerificationError)
+    return isinstance(error, SaslRefusedError)
 
 
 def try_tls(access: Access, address: Address, watch: Watch, pair: Any = None) -> TlsRefusedError | None:
@@ -184,6 +194,9 @@ def try_tls(access: Access, address: Address, watch: Watch, pair: Any = None) ->
 
     With TLS 1.3 the client's handshake is complete before the broker has looked at its certificate, so
     only the first answer shows whether it was accepted (RFC 8446, section 4.4.2).
+
+    Raises:
+        WireError: the broker could not be asked, or its own certificate does not verify.
     """
     watch.waiting(f"{address} to judge the client certificate")
     try:
@@ -192,5 +205,7 @@ def try_tls(access: Access, address: Address, watch: Watch, pair: Any = None) ->
         ) as connection:
             requests.api_versions(connection)
     except TlsRefusedError as error:
+        if not _refuses_the_client(error):
+            raise  # it is this side that does not accept the broker's certificate
         return error
     return None

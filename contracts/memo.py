@@ -12,9 +12,16 @@ from contracts.model import ProbeError, Watch
 
 T = TypeVar("T")
 
+#: A deadline may move while it is waited for, so it is looked at again after so many seconds.
+_LOOK_S = 0.5
+
 
 class Memo:
-    """Thread-safe results by key. A failure is kept as well: what was refused once is not tried by every probe."""
+    """Thread-safe results by key.
+
+    A failure is kept as well: what was refused once is not tried by every probe. One that came when the finder's own
+    time was over is not: it says nothing about what was asked.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -36,13 +43,18 @@ class Memo:
                 future.set_result(find())
             except BaseException as error:  # noqa: BLE001 - it is raised again below, in every probe that asks
                 future.set_exception(error)
-        try:
-            answer: T = future.result(timeout=watch.remaining())
-        except FutureTimeoutError:
-            if future.done():
-                raise
-            raise ProbeError(f"{watch.waiting_for}: another probe asked first and has no answer yet") from None
-        return answer
+                if watch.over:
+                    self.forget(key)
+        while True:
+            try:
+                answer: T = future.result(timeout=min(_LOOK_S, watch.remaining()))
+            except FutureTimeoutError:
+                if future.done():
+                    raise
+                if watch.over:
+                    raise ProbeError(f"{watch.waiting_for}: another probe asked first and has no answer yet") from None
+            else:
+                return answer
 
     def forget(self, key: Hashable) -> None:
         """Let the next `get` ask again."""

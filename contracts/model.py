@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from contracts.pace import MOST, Pace
+
 if TYPE_CHECKING:
     from contracts.access import Access
 
@@ -19,6 +21,8 @@ Layer = Literal["local", "cloud", "production"]
 Status = Literal["verified", "failed", "error", "not_covered"]
 #: Where a probe looks from. The control plane is what the cloud's API says of itself.
 Vantage = Literal["this machine", "inside the VPC", "control plane", "static analysis"]
+#: Seconds for each probe that does not declare more, on an idle machine.
+DEADLINE_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -70,13 +74,19 @@ class OutOfReachError(Exception):
 class Watch:
     """A probe's clock: what it is waiting for, and how much time is left.
 
+    Time in which the machine was busy with something else does not count, up to `pace.MOST` times the deadline: a
+    probe that is late on an idle machine has met something dead, one that is late on a busy machine perhaps has not.
+
     Args:
-        deadline_s: seconds from now until the probe must have answered.
+        deadline_s: seconds from now until the probe must have answered, on an idle machine.
+        pace: how fast the machine is; None takes it for idle.
     """
 
-    def __init__(self, deadline_s: float) -> None:
+    def __init__(self, deadline_s: float, pace: Pace | None = None) -> None:
         self.started = time.monotonic()
         self.deadline_s = deadline_s
+        self._pace = pace
+        self._lost_before = pace.lost_s if pace else 0.0
         self._lock = threading.Lock()
         self._waiting = "its start"
 
@@ -91,10 +101,34 @@ class Watch:
         with self._lock:
             return self._waiting
 
+    @property
+    def extension_s(self) -> float:
+        """Seconds by which the deadline has moved until now, because the machine was busy."""
+        lost = self._pace.lost_s - self._lost_before if self._pace else 0.0
+        return min(lost, (MOST - 1) * self.deadline_s)
+
+    @property
+    def ends(self) -> float:
+        """When the probe's time is over, as it looks now, in seconds of the monotonic clock."""
+        return self.started + self.deadline_s + self.extension_s
+
+    @property
+    def over(self) -> bool:
+        """Whether the probe's time is over."""
+        return time.monotonic() >= self.ends
+
     def remaining(self, at_most: float | None = None) -> float:
-        """Return the seconds left, at least 0.05 so that it can serve as a socket time-out, at most `at_most`."""
-        left = max(0.05, self.started + self.deadline_s - time.monotonic())
-        return left if at_most is None else min(left, at_most)
+        """Return the seconds left, at least 0.05 so that it can serve as a socket time-out.
+
+        Args:
+            at_most: seconds for one answer on an idle machine; a slow one gets more.
+        """
+        left = max(0.05, self.ends - time.monotonic())
+        return left if at_most is None else min(left, self.patience(at_most))
+
+    def patience(self, seconds: float) -> float:
+        """Return how long to wait for what takes at most `seconds` on an idle machine."""
+        return seconds * (self._pace.slowdown if self._pace else 1.0)
 
 
 Probe = Callable[["Access", Watch], Outcome]
@@ -117,6 +151,7 @@ class Contract:
         probe: finds out; raises ProbeError (or anything else) when it cannot.
         deadline_s: seconds for the probe; None takes the run's.
         disruptive: the probe restarts, kills or moves something: it runs alone, and only when it is asked for.
+        slow: the probe takes seconds where others take moments: it begins first, so that the run does not end with it.
     """
 
     id: str
@@ -131,6 +166,7 @@ class Contract:
     probe: Probe = field(repr=False, compare=False)
     deadline_s: float | None = None
     disruptive: bool = False
+    slow: bool = False
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,7 @@ _NEEDS: dict[str, Need] = {
         "the environment names no private certificate authority, so no client certificate can be issued",
     ),
     "operator": Need(lambda e: "operator" in e.roles, "the environment names no operator role"),
+    "settings": Need(lambda e: bool(e.cluster.settings), "the environment declares no settings of its brokers"),
     "roles": Need(
         lambda e: bool(e.roles) or any(p.role_arn for p in e.principals),
         "the environment names no IAM role",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -13,7 +14,8 @@ from contracts.registry import contract
 from orchestrator.environment import MSK_PORTS, Network
 
 Described = Mapping[str, Any]
-_EVERYWHERE = ("0.0.0.0/0", "::/0")
+#: Carriers' addresses, which a VPC may have, too (RFC 6598; Amazon VPC User Guide, "VPC CIDR blocks").
+_SHARED = ipaddress.ip_network("100.64.0.0/10")
 
 
 def network_of(access: Access) -> Network:
@@ -157,6 +159,16 @@ def _sources(permission: Described) -> list[str]:
     ]
 
 
+def _is_public(source: str) -> bool:
+    """Tell whether a source is a range with addresses of the internet: everywhere, or a part of it by another name."""
+    try:
+        range_ = ipaddress.ip_network(source, strict=False)
+    except ValueError:
+        return False  # a group or a prefix list
+    shared = range_.version == _SHARED.version and range_.subnet_of(_SHARED)  # type: ignore[arg-type]
+    return not (range_.is_private or shared)
+
+
 def _span(permission: Described) -> str:
     if permission.get("IpProtocol") == "-1":
         return "all traffic"
@@ -180,8 +192,8 @@ def judge_least(broker: Described | None, client: Described | None, ports: Mappi
             rules.setdefault(_span(rule), []).extend(_sources(rule))
         evidence[who] = {"group": group.get("GroupId"), "rules": rules}
         for span, sources in rules.items():
-            if world := [source for source in sources if source in _EVERYWHERE]:
-                return Failed(f"the {who}' security group lets {world[0]} in on {span}", evidence)
+            if public := [source for source in sources if _is_public(source)]:
+                return Failed(f"the {who}' security group lets {public[0]} in on {span}", evidence)
     open_ports: set[int] = set()
     for rule in broker.get("IpPermissions", []):
         single = rule.get("IpProtocol") == "tcp" and rule.get("FromPort") == rule.get("ToPort")
@@ -203,7 +215,7 @@ def judge_least(broker: Described | None, client: Described | None, ports: Mappi
     risk="Whoever is in the network, or the internet, reaches ports that no client needs",
     statement=(
         "The brokers' security group lets in the listeners' ports alone, from security groups and not from addresses, "
-        "and no group lets in 0.0.0.0/0 or ::/0"
+        "and no group lets in public ones"
     ),
     remediation="One rule for each listener's port, with the clients' security group as its source",
     documentation="Amazon MSK Developer Guide, Port information; Amazon VPC User Guide, Security group rules",

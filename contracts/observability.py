@@ -16,8 +16,8 @@ from orchestrator.tags import rfc3339
 
 #: MSK names a broker's stream so; an environment on EC2 may put more around it.
 _BROKER = re.compile(r"broker-(\d+)\b", re.IGNORECASE)
-#: Events that are looked through for secrets; a broker of a young environment has written some thousands.
-_MOST_EVENTS = 20_000
+#: Events that are looked through for secrets; a broker writes some thousands at its start, and one for each refusal.
+_MOST_EVENTS = 200_000
 _SHORTEST_SECRET = 6
 
 
@@ -55,18 +55,36 @@ def judge_arrival(newest: Mapping[int, datetime], brokers: int, since: datetime)
     return Verified(evidence)
 
 
+def judge_delivery(logging: Mapping[str, Any], group: str) -> Failed | None:
+    """Judge the cluster's logging information; None when broker logs go to the log group.
+
+    Events that arrived before delivery was switched off are young, too, so they alone do not tell.
+    """
+    where = (logging.get("BrokerLogs") or {}).get("CloudWatchLogs") or {}
+    if not where.get("Enabled"):
+        return Failed("the cluster delivers no broker logs to CloudWatch Logs", {"delivery": dict(where)})
+    if where.get("LogGroup") != group:
+        return Failed(f"the cluster delivers broker logs to {where.get('LogGroup')}", {"delivery": dict(where)})
+    return None
+
+
 @contract(
     "logs.brokers.arrive",
     title="Every broker's log arrives",
     risk="When a broker fails, nobody can read why: its log stayed on a disk that is gone",
-    statement="The log group has an event of every broker that is younger than the environment",
+    statement="Logs are delivered to the log group, which has an event of every broker since the environment was made",
     remediation="Enable broker logs to CloudWatch Logs in the cluster's logging information",
     documentation="Amazon MSK Developer Guide, MSK logging",
     needs=("log-group",),
     vantage="control plane",
 )
 def arrival(access: Access, watch: Watch) -> Outcome:
-    """Look at the newest event of each broker's stream."""
+    """Look at the cluster's logging information and at the newest event of each broker's stream."""
+    if access.environment.flavour == "msk":
+        watch.waiting("the cluster's logging information")
+        described = access.client("kafka").describe_cluster(ClusterArn=access.environment.cluster.arn)["ClusterInfo"]
+        if problem := judge_delivery(described.get("LoggingInfo") or {}, _group(access)):
+            return problem
     watch.waiting("the log group's streams")
     try:
         streams = list(_pages(access, "describe_log_streams", "logStreams", logGroupName=_group(access)))

@@ -49,6 +49,7 @@ MODULES = (
     "contracts.bucket",
     "contracts.bucket_encryption",
     "contracts.bucket_settings",
+    "contracts.resource_policies",
     "contracts.network",
     "contracts.network_paths",
     "contracts.network_endpoint",
@@ -161,6 +162,7 @@ class Registry:
         not_on: NotOn | None = None,
         deadline_s: float | None = None,
         disruptive: bool = False,
+        slow: bool = False,
     ) -> Callable[[Probe], Probe]:
         """Declare the decorated probe as the contract `id`.
 
@@ -177,12 +179,13 @@ class Registry:
             not_on: the flavours for which the contract means nothing; it is not run there.
             deadline_s: seconds for the probe, when the run's are not enough.
             disruptive: the probe disturbs the cluster; see `contracts.model.Contract`.
+            slow: it begins first; see there.
         """
 
         def register(probe: Probe) -> Probe:
             member = Contract(
                 id, title, risk, layers, statement, remediation, documentation, needs, vantage, probe, deadline_s,
-                disruptive,
+                disruptive, slow,
             )  # fmt: skip
             self.add(
                 Entry(
@@ -208,6 +211,7 @@ class Registry:
         vantage: Vantage = "this machine",
         not_on: NotOn | None = None,
         deadline_s: float | None = None,
+        slow: bool = False,
     ) -> Callable[[Callable[[Environment], Iterable[Member]]], Callable[[Environment], Iterable[Member]]]:
         """Declare a family (see `contract`); the decorated function yields its members for one environment."""
 
@@ -218,7 +222,7 @@ class Registry:
                 for member in members(environment):
                     yield Contract(
                         member.id, member.title or title, risk, layers, member.statement, remediation,
-                        documentation, needs, vantage, member.probe, deadline_s,
+                        documentation, needs, vantage, member.probe, deadline_s, slow=slow,
                     )  # fmt: skip
 
             self.add(

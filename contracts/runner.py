@@ -13,6 +13,7 @@ from typing import Any
 from contracts.access import Access
 from contracts.diagnosis import explain
 from contracts.model import (
+    DEADLINE_S,
     Contract,
     Failed,
     Layer,
@@ -26,12 +27,15 @@ from contracts.model import (
     Watch,
 )
 from contracts.needs import unmet
+from contracts.pace import Pace
 from contracts.registry import Registry, contracts_for
 from contracts.selection import Selection
 from orchestrator.environment import Environment
 
 #: Enough to hide latency; more would only queue for the processors of a small machine.
 CONCURRENCY = 8
+#: A deadline may move while it is waited for, so it is looked at again after so many seconds.
+_LOOK_S = 0.5
 
 
 def run(
@@ -39,30 +43,41 @@ def run(
     access: Access,
     *,
     select: Sequence[str] | Selection = (),
-    deadline_s: float = 30.0,
+    deadline_s: float = DEADLINE_S,
     on_result: Callable[[Result], None] | None = None,
     registry: Registry | None = None,
+    pace: Pace | None = None,
 ) -> list[Result]:
     """Probe the environment's contracts and return a result for each, in the order of the catalogue.
 
     A probe that raises, or that has not answered after `deadline_s` seconds, becomes an `error` that
-    says why. A thread that overstays is left behind as a daemon; it cannot keep the process alive.
+    says why. Seconds in which the machine was busy with something else do not count (see `contracts.pace`).
+    A thread that overstays is left behind as a daemon; it cannot keep the process alive.
 
     Args:
         environment: what is probed.
         access: how it is reached; the caller closes it.
         select: what is asked for, or patterns of contract ids; empty means all.
-        deadline_s: seconds for each probe that declares no other, counted from its own start.
+        deadline_s: seconds for each probe that does not declare more, counted from its own start.
         on_result: called in the caller's thread as each result arrives (in order of arrival).
         registry: another register than the product's own.
+        pace: how fast the machine is; None measures it.
 
     Raises:
         UsageError: a pattern selects nothing.
     """
+    if pace is None:
+        with Pace() as measured:
+            return run(
+                environment, access, select=select, deadline_s=deadline_s, on_result=on_result, registry=registry,
+                pace=measured,
+            )  # fmt: skip
     chosen = contracts_for(environment, select, registry)
     asked = bool(select.ids or select.layers) if isinstance(select, Selection) else bool(select)
-    # What disturbs the cluster comes last and alone: beside it, other probes would fail for its reasons.
-    waiting = deque(sorted(enumerate(chosen), key=lambda numbered: (numbered[1].disruptive, numbered[0])))
+    # What disturbs the cluster comes last and alone: beside it, other probes would fail for its reasons. What is slow
+    # comes first: the run would end with waiting for it.
+    order = sorted(enumerate(chosen), key=lambda numbered: (numbered[1].disruptive, not numbered[1].slow, numbered[0]))
+    waiting = deque(order)
     answers: queue.Queue[_Answer] = queue.Queue()
     running: dict[int, tuple[Contract, Watch]] = {}
     results: dict[int, Result] = {}
@@ -80,7 +95,7 @@ def run(
             if contract.disruptive and not asked:
                 settle(index, _not_asked(environment, contract, access))
                 continue
-            watch = Watch(contract.deadline_s or deadline_s)
+            watch = Watch(max(contract.deadline_s or 0.0, deadline_s), pace)
             running[index] = (contract, watch)
             thread = threading.Thread(
                 target=_probe, args=(index, contract, access, watch, answers), name=f"probe {contract.id}", daemon=True
@@ -90,12 +105,12 @@ def run(
                 break
         if not running:
             continue
-        nearest = min(watch.started + watch.deadline_s for _, watch in running.values())
+        nearest = min(watch.ends for _, watch in running.values())
         try:
-            answer = answers.get(timeout=max(0.0, nearest - time.monotonic()))
+            answer = answers.get(timeout=min(_LOOK_S, max(0.0, nearest - time.monotonic())))
         except queue.Empty:
             for index, (contract, watch) in list(running.items()):
-                if time.monotonic() >= watch.started + watch.deadline_s:
+                if watch.over:
                     del running[index]
                     settle(index, _overdue(environment, contract, watch, access))
             continue
@@ -192,6 +207,11 @@ def _not_asked(environment: Environment, contract: Contract, access: Access) -> 
 
 def _overdue(environment: Environment, contract: Contract, watch: Watch, access: Access) -> Result:
     reason = f"no answer within {watch.deadline_s:g} s; it was waiting for {watch.waiting_for}"
+    if (extension := watch.extension_s) >= 1:
+        reason += (
+            f". It got {extension:.0f} s more, since the machine was busy with something else: if it still is, run "
+            "this contract again later, or give it longer with --deadline"
+        )
     return _make(
         environment, contract, "error", access, evidence={}, reason=reason, duration_s=time.monotonic() - watch.started
     )

@@ -26,16 +26,21 @@ _OFFSET_OUT_OF_RANGE = 1
 
 
 class ProbeProducer:
-    """A librdkafka producer of one principal, shared by the probes of one run."""
+    """A librdkafka producer of one principal, shared by the probes of one run.
 
-    def __init__(self, config: Mapping[str, object]) -> None:
+    Args:
+        config: the principal's librdkafka configuration.
+        patience_s: seconds for the delivery of a record.
+    """
+
+    def __init__(self, config: Mapping[str, object], patience_s: float) -> None:
         self.errors: list[KafkaError] = []
         self._producer = Producer(
             {
                 **config,
                 "acks": "all",
                 "linger.ms": 0,
-                "message.timeout.ms": int(ANSWER_S * 1000),
+                "message.timeout.ms": int(patience_s * 1000),
                 "error_cb": self.errors.append,
                 "log_level": 0,  # what matters comes through error_cb
             }
@@ -105,7 +110,9 @@ def store(access: Access, principal: Principal, topic: str, evidence: dict[str, 
             return Verified({**evidence, "stored": "no record: every partition has data"})
         partition, expected = empty
         producer = access.once(
-            ("producer", principal.name), lambda: ProbeProducer(access.librdkafka(principal, watch)), watch
+            ("producer", principal.name),
+            lambda: ProbeProducer(access.librdkafka(principal, watch), watch.patience(ANSWER_S)),
+            watch,
         )
         watch.waiting(f"a record of {principal.name} to be stored in {topic}")
         try:

@@ -11,6 +11,7 @@ from orchestrator.environment import AlarmRouting, Bucket, Cluster, Environment,
 from orchestrator.lease import Lease
 from orchestrator.spec import EnvironmentSpec
 from orchestrator.target import Target
+from stacks.broker_settings import server_properties
 from stacks.inputs import (
     BrokerInputs,
     ConnectInputs,
@@ -97,6 +98,18 @@ def describe_cluster(arn: str, spec: EnvironmentSpec, session: AwsSession, targe
         brokers=spec.brokers.count,
         bootstrap={listener: answer[member] for listener, member in _BOOTSTRAP_MEMBERS.items() if answer.get(member)},
         ca_pem=target.broker_ca(session, arn),
+        settings=server_properties(broker_inputs(spec)),
+    )
+
+
+def broker_inputs(spec: EnvironmentSpec) -> BrokerInputs:
+    """Return what the program is told of the brokers."""
+    return BrokerInputs(
+        count=spec.brokers.count,
+        instance_type=spec.brokers.instance_type,
+        storage_gb=spec.brokers.storage_gb,
+        kafka_version=spec.brokers.kafka_version,
+        server_properties=spec.brokers.config,
     )
 
 
@@ -177,13 +190,7 @@ def stack_inputs(
         account_id=session.cloud.account_id,
         zones=zones,
         cidr=spec.network.cidr,
-        brokers=BrokerInputs(
-            count=spec.brokers.count,
-            instance_type=spec.brokers.instance_type,
-            storage_gb=spec.brokers.storage_gb,
-            kafka_version=spec.brokers.kafka_version,
-            server_properties=spec.brokers.config,
-        ),
+        brokers=broker_inputs(spec),
         principals=tuple(
             PrincipalInputs(
                 name=principal.name,

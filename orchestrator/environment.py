@@ -100,6 +100,7 @@ class Cluster(_Frozen):
         bootstrap: bootstrap servers (`host:port,host:port`) by listener; only listeners that exist.
         ca_pem: the CA that signs the brokers' certificates; None means the system's trust store.
         certificate_authority_arn: the private CA whose certificates the mTLS listener accepts.
+        settings: the brokers' settings as declared (`server.properties`).
     """
 
     arn: str
@@ -109,6 +110,7 @@ class Cluster(_Frozen):
     bootstrap: dict[Listener, str]
     ca_pem: str | None = None
     certificate_authority_arn: str | None = None
+    settings: dict[str, str] = Field(default_factory=dict)
 
 
 class Network(_Frozen):

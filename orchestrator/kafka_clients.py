@@ -20,14 +20,20 @@ TokenProvider = Callable[[], tuple[str, float]]
 SECURITY_PROTOCOL: dict[Listener, str] = {"scram": "SASL_SSL", "iam": "SASL_SSL", "mtls": "SSL"}
 SASL_MECHANISM: dict[Listener, str] = {"scram": "SCRAM-SHA-512", "iam": "OAUTHBEARER"}
 
-#: Clients that live for one question: fail early, and say why, instead of trying for minutes.
-IMPATIENT: dict[str, object] = {
-    "socket.connection.setup.timeout.ms": 5000,
-    "socket.timeout.ms": 8000,
-    "reconnect.backoff.ms": 50,
-    "reconnect.backoff.max.ms": 500,
-    "allow.auto.create.topics": False,
-}
+
+def impatient(slowdown: float = 1.0) -> dict[str, object]:
+    """Return settings of clients that live for one question: fail early, and say why, instead of trying for minutes.
+
+    Args:
+        slowdown: how many times as long as on an idle machine an answer may take.
+    """
+    return {
+        "socket.connection.setup.timeout.ms": int(5000 * slowdown),
+        "socket.timeout.ms": int(8000 * slowdown),
+        "reconnect.backoff.ms": 50,
+        "reconnect.backoff.max.ms": 500,
+        "allow.auto.create.topics": False,
+    }
 
 
 @dataclass(frozen=True)

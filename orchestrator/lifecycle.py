@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 import psutil
 
-from contracts.model import Result
+from contracts.model import DEADLINE_S, Result
 from orchestrator import connect_plugins, describe, paths, provenance
 from orchestrator.aws import AwsSession
 from orchestrator.ci_jobs import current_job
@@ -177,8 +177,16 @@ class Lifecycle:
         select: Sequence[str] | Selection = (),
         directory: Path | None = None,
         on_result: Callable[[Result], None] | None = None,
+        deadline_s: float = DEADLINE_S,
     ) -> Report:
         """Run contracts against a ready environment and keep the report up to date in `directory`.
+
+        Args:
+            lease: whose environment.
+            select: what is asked for, or patterns of contract ids; empty means all.
+            directory: where the report is written; None keeps it in memory.
+            on_result: called as each result arrives.
+            deadline_s: seconds for each probe that does not declare more.
 
         Raises:
             EphkError: the environment is not ready, or its cloud is gone.
@@ -192,6 +200,7 @@ class Lifecycle:
             directory=directory,
             on_result=on_result,
             declared=lease.spec.get("contracts", ()),
+            deadline_s=deadline_s,
         )
 
     def down(self, name_or_id: str, *, reason: str = "down", patience_s: float | None = None) -> Receipt:

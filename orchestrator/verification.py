@@ -9,7 +9,7 @@ from typing import Any
 from contracts import runner
 from contracts.access import Access
 from contracts.custom import with_custom
-from contracts.model import Result
+from contracts.model import DEADLINE_S, Result
 from contracts.registry import load, not_applicable
 from contracts.selection import Selection
 from orchestrator.aws import AwsSession
@@ -28,6 +28,7 @@ def verify(
     on_result: Callable[[Result], None] | None = None,
     declared: Iterable[Mapping[str, Any]] = (),
     subject: Subject | None = None,
+    deadline_s: float = DEADLINE_S,
 ) -> Report:
     """Run contracts against an environment and keep the report up to date in `directory`.
 
@@ -39,6 +40,7 @@ def verify(
         on_result: called as each result arrives.
         declared: the spec's own contracts.
         subject: how the report describes the environment; None takes its tags.
+        deadline_s: seconds for each probe that does not declare more.
 
     Raises:
         UsageError: a pattern selects nothing, or a declared contract has an id of the catalogue.
@@ -57,7 +59,10 @@ def verify(
 
     try:
         with Access(environment, session) as access:
-            report.finish(runner.run(environment, access, select=select, on_result=take, registry=registry))
+            results = runner.run(
+                environment, access, select=select, deadline_s=deadline_s, on_result=take, registry=registry
+            )
+            report.finish(results)
     finally:
         report.close()
     return report

@@ -18,7 +18,7 @@ class BrokerInputs:
         instance_type: an MSK broker type.
         storage_gb: EBS volume of each broker, GiB.
         kafka_version: a version that MSK offers.
-        server_properties: Kafka server properties, on top of `stacks.kafka.default_properties`.
+        server_properties: Kafka server properties, on top of `stacks.broker_settings.default_properties`.
     """
 
     count: int

@@ -9,33 +9,10 @@ import pulumi
 from pulumi_aws import cloudwatch, msk
 
 from stacks.authority import Authority
+from stacks.broker_settings import properties_text
 from stacks.credentials import Credentials
-from stacks.inputs import BrokerInputs, StackInputs
+from stacks.inputs import StackInputs
 from stacks.tagging import tagged
-
-
-def default_properties(brokers: BrokerInputs) -> dict[str, str]:
-    """Return the server properties of every environment: nothing is open, nothing appears by itself.
-
-    All of them are among those that MSK lets a configuration set ("Custom Amazon MSK configurations").
-    """
-    copies = min(3, brokers.count)
-    in_sync = max(1, copies - 1)
-    return {
-        "allow.everyone.if.no.acl.found": "false",
-        "auto.create.topics.enable": "false",
-        "default.replication.factor": str(copies),
-        "min.insync.replicas": str(in_sync),
-        "offsets.topic.replication.factor": str(copies),
-        "transaction.state.log.replication.factor": str(copies),
-        "transaction.state.log.min.isr": str(in_sync),
-    }
-
-
-def server_properties(brokers: BrokerInputs) -> str:
-    """Return the configuration's text, sorted, so that the same spec gives the same text."""
-    properties = {**default_properties(brokers), **brokers.server_properties}
-    return "".join(f"{name}={value}\n" for name, value in sorted(properties.items()))
 
 
 class Kafka(pulumi.ComponentResource):
@@ -73,7 +50,7 @@ class Kafka(pulumi.ComponentResource):
             name=inputs.prefix,
             description=f"Environment {inputs.name} ({inputs.lease_id})",
             kafka_versions=[inputs.brokers.kafka_version],
-            server_properties=server_properties(inputs.brokers),
+            server_properties=properties_text(inputs.brokers),
             opts=own,
         )
         # An authority without its certificate is not ACTIVE, and MSK refuses it.

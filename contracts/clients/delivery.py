@@ -11,7 +11,7 @@ from typing import Any
 from confluent_kafka import KafkaError
 
 from contracts.access import Access
-from contracts.clients.workbench import Workbench
+from contracts.clients.workbench import Workbench, a_consumer, a_producer
 from contracts.model import Failed, Outcome, ProbeError, Verified, Watch
 from contracts.registry import contract
 from contracts.wire import requests
@@ -73,10 +73,11 @@ def judge_delivery(
     documentation="KIP-98, Exactly Once Delivery; Apache Kafka documentation, Producer configs: acks",
     needs=("operator", "writes"),
     layers=("local",),
+    slow=True,
 )
 def delivery(access: Access, watch: Watch) -> Outcome:
     """Produce to a partition led by each broker and read everything back."""
-    bench = Workbench(access, watch, "delivery")
+    bench = Workbench(access, watch, "delivery", clients=[a_producer(), a_consumer()])
     leaders = bench.leaders()
     brokers = set(access.brokers(access.operator, watch))
     if missing := brokers - set(leaders.values()):
@@ -97,21 +98,27 @@ def delivery(access: Access, watch: Watch) -> Outcome:
     return judge_delivery(leaders, sent, received, seconds)
 
 
-def judge_codecs(stored: Mapping[str, int], intact: Mapping[str, bool]) -> Outcome:
+#: A broker and a codec, such as `("broker 2", "zstd")`.
+Batch = tuple[str, str]
+
+
+def judge_codecs(stored: Mapping[Batch, int], intact: Mapping[Batch, bool]) -> Outcome:
     """Judge compression.
 
     Args:
-        stored: the codec's number in the stored batch, by the codec that the producer used.
+        stored: the codec's number in the stored batch, by broker and the codec that the producer used.
         intact: whether the record came back byte for byte.
     """
     names = {number: name for name, number in CODECS.items()}
-    evidence = {codec: f"stored as {names.get(number, number)}" for codec, number in stored.items()}
-    for codec in stored:
-        if not intact[codec]:
-            return Failed(f"a record that was compressed with {codec} did not come back as it was", evidence)
-    for codec, number in stored.items():
+    evidence: dict[str, dict[str, str]] = {}
+    for (broker, codec), number in stored.items():
+        evidence.setdefault(broker, {})[codec] = f"stored as {names.get(number, number)}"
+    for broker, codec in stored:
+        if not intact[broker, codec]:
+            return Failed(f"{broker}: a record that was compressed with {codec} did not come back as it was", evidence)
+    for (broker, codec), number in stored.items():
         if number != CODECS[codec]:
-            return Failed(f"a batch compressed with {codec} is {evidence[codec]}", evidence)
+            return Failed(f"{broker}: a batch compressed with {codec} is {evidence[broker][codec]}", evidence)
     return Verified(evidence)
 
 
@@ -119,33 +126,58 @@ def judge_codecs(stored: Mapping[str, int], intact: Mapping[str, bool]) -> Outco
     "client.compression",
     title="Every codec works from end to end",
     risk="A producer with another codec fails, or brokers spend their processors on compressing again",
-    statement="Batches compressed with none, gzip, snappy, lz4 and zstd are stored as they were sent and read back",
+    statement="Every broker stores batches of none, gzip, snappy, lz4 and zstd as they were sent; they are read back",
     remediation="Set compression.type=producer on the topic or the brokers",
     documentation="Apache Kafka documentation, Topic configs: compression.type; KIP-110",
     needs=("operator", "writes"),
     layers=("local",),
+    slow=True,
 )
 def compression(access: Access, watch: Watch) -> Outcome:
-    """Produce with each codec, look at the stored batches, and read them back."""
-    bench = Workbench(access, watch, "codecs", partitions=len(CODECS))
-    bench.leaders()
+    """Produce with each codec to each broker, look at the stored batches, and read them back."""
+    clients = [*(a_producer(compression_type=codec) for codec in CODECS), a_consumer()]
+    partitions = len(CODECS) * access.environment.cluster.brokers
+    bench = Workbench(access, watch, "codecs", partitions=partitions, clients=clients)
+    batches = _batches(bench.leaders())
     values = {codec: (codec * 400).encode() for codec in CODECS}
 
-    def produce(item: tuple[int, str]) -> KafkaError | None:
-        partition, codec = item
-        return bench.send(bench.producer(compression_type=codec), {partition: [values[codec]]})[0][0]
+    def produce(codec: str) -> KafkaError | None:
+        own = {partition: [values[codec]] for (_, used), partition in batches.items() if used == codec}
+        reports = bench.send(bench.producer(compression_type=codec), own)
+        return next((error for error, _ in reports if error is not None), None)
 
     with ThreadPoolExecutor(max_workers=len(CODECS)) as pool:
-        for codec, error in zip(CODECS, pool.map(produce, enumerate(CODECS)), strict=True):
+        for codec, error in zip(CODECS, pool.map(produce, CODECS), strict=True):
             if error is not None:
                 return Failed(f"a batch compressed with {codec} was refused: {error.name()}")
     stored = {}
-    for partition, codec in enumerate(CODECS):
+    for batch, partition in batches.items():
         leader = access.leader_connection(access.operator, bench.name, partition, watch)
-        stored[codec] = requests.first_batch_codec(leader, bench.name, partition)
+        stored[batch] = requests.first_batch_codec(leader, bench.name, partition)
     with bench.consumer() as consumer:
         back = {m.partition(): m.value() for m in bench.read_all(consumer, bench.ends(consumer))}
-    return judge_codecs(stored, {codec: back.get(n) == values[codec] for n, codec in enumerate(CODECS)})
+    return judge_codecs(stored, {batch: back.get(n) == values[batch[1]] for batch, n in batches.items()})
+
+
+def _batches(leaders: Mapping[int, int]) -> dict[Batch, int]:
+    """Return a partition for each broker and codec, led by that broker.
+
+    Raises:
+        ProbeError: a broker leads too few.
+    """
+    led: dict[int, list[int]] = {}
+    for partition, broker in leaders.items():
+        led.setdefault(broker, []).append(partition)
+    for broker, partitions in led.items():
+        if len(partitions) < len(CODECS):
+            raise ProbeError(
+                f"broker {broker} leads {len(partitions)} partitions of the probe topic, not {len(CODECS)}"
+            )
+    return {
+        (f"broker {broker}", codec): partition
+        for broker in sorted(led)
+        for codec, partition in zip(CODECS, sorted(led[broker]), strict=False)
+    }
 
 
 def judge_size(small: str, large: str, limit: int) -> Outcome:
@@ -169,10 +201,12 @@ def judge_size(small: str, large: str, limit: int) -> Outcome:
     documentation="Apache Kafka documentation, Topic configs: max.message.bytes",
     needs=("operator", "writes"),
     layers=("local",),
+    slow=True,
 )
 def message_size(access: Access, watch: Watch) -> Outcome:
     """Produce on both sides of a small limit."""
-    bench = Workbench(access, watch, "size", partitions=1, config={"max.message.bytes": str(_LIMIT)})
+    small = {"max.message.bytes": str(_LIMIT)}
+    bench = Workbench(access, watch, "size", partitions=1, config=small, clients=[a_producer()])
     bench.leaders()
     producer = bench.producer()
     answers = []

@@ -7,14 +7,16 @@ from typing import Literal
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from contracts.access import ANSWER_S, Access
-from contracts.clients.workbench import Workbench
+from contracts.access import Access
+from contracts.clients.workbench import Workbench, a_consumer, a_producer
 from contracts.model import Failed, NotCovered, Outcome, Verified, Watch
 from contracts.registry import Member, family
 from orchestrator.environment import Environment
 
 Protocol = Literal["classic", "consumer"]
 _RECORDS = 10
+#: Seconds for one answer of a group's coordinator.
+_ASK_S = 3.0
 #: A commit of a member that has to join again first (Apache Kafka documentation, "Error Codes").
 _REBALANCING = (
     KafkaError.REBALANCE_IN_PROGRESS,
@@ -59,6 +61,7 @@ def judge_resumption(
     documentation="KIP-848, The Next Generation of the Consumer Rebalance Protocol; KIP-62",
     needs=("operator", "writes"),
     layers=("local",),
+    slow=True,
 )
 def groups(environment: Environment) -> Iterable[Member]:  # noqa: ARG001 - the protocols are the same everywhere
     """Expand to one contract for each group protocol."""
@@ -81,14 +84,15 @@ def _probe(protocol: Protocol, access: Access, watch: Watch) -> Outcome:
 
 
 def _change_hands(protocol: Protocol, access: Access, watch: Watch) -> Outcome:
-    bench = Workbench(access, watch, f"group-{protocol}", partitions=2)
+    settings = {"group_protocol": protocol}
+    clients = [a_producer(), *[a_consumer("group", **settings)] * 3]
+    bench = Workbench(access, watch, f"group-{protocol}", partitions=2, clients=clients)
     bench.leaders()
     values = {partition: [f"{partition}-{n}".encode() for n in range(_RECORDS)] for partition in range(2)}
     for error, _ in bench.send(bench.producer(), values):
         if error is not None:
             raise KafkaException(error)
     sent = [value.decode() for items in values.values() for value in items]
-    settings = {"group_protocol": protocol}
     with bench.consumer("group", **settings) as first:
         first.subscribe([bench.name])
         before = _take(bench, first, len(sent) // 2, "the first member's records")
@@ -98,9 +102,7 @@ def _change_hands(protocol: Protocol, access: Access, watch: Watch) -> Outcome:
         for member in members:
             member.subscribe([bench.name])
         after = _drain(bench, members, len(sent) - len(before))
-        committed = second.committed(
-            [TopicPartition(bench.name, partition) for partition in values], timeout=watch.remaining(ANSWER_S)
-        )
+        committed = _committed(bench, members, tuple(values))
     return judge_resumption(
         sent,
         (_text(message) for message in before),
@@ -175,6 +177,27 @@ def _drain(bench: Workbench, members: tuple[Consumer, ...], count: int) -> list[
 
     bench.until(committed, "the group's last commits")
     return list(found.values())
+
+
+def _committed(bench: Workbench, members: tuple[Consumer, ...], partitions: tuple[int, ...]) -> list[TopicPartition]:
+    """Return the group's committed offsets; asked again while a member that looks for its coordinator hears nothing."""
+    found: list[TopicPartition] = []
+
+    def answered() -> bool:
+        for member in members:
+            member.poll(0)
+        try:
+            found[:] = members[0].committed(
+                [TopicPartition(bench.name, partition) for partition in partitions],
+                timeout=bench.watch.remaining(_ASK_S),
+            )
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError._TIMED_OUT:
+                raise
+        return bool(found)
+
+    bench.until(answered, "the group's committed offsets")
+    return found
 
 
 def _may_commit(consumer: Consumer, message: Message) -> bool:

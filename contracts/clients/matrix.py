@@ -11,7 +11,7 @@ import confluent_kafka
 from contracts.access import Access
 from contracts.clients import scratch_acls
 from contracts.clients.java import ClientRun, client_properties, role_properties, run_java
-from contracts.clients.workbench import Workbench
+from contracts.clients.workbench import SILENT, Workbench
 from contracts.diagnosis import explain_kafka
 from contracts.model import Failed, NotCovered, Outcome, ProbeError, Verified, Watch
 from contracts.registry import Member, family
@@ -29,6 +29,11 @@ _TOO_OLD = (
 #: How a client meets a version that brokers dropped but still name in their answer to ApiVersions, as Kafka 4 does
 #: with the first versions of Produce: the connection is closed without a word.
 _DISCONNECTED = frozenset({"NetworkException", "DisconnectException"})
+#: What the Java client calls the refusals of a broker.
+_REFUSALS = {
+    confluent_kafka.KafkaError.TOPIC_AUTHORIZATION_FAILED: "TopicAuthorizationException",
+    confluent_kafka.KafkaError.GROUP_AUTHORIZATION_FAILED: "GroupAuthorizationException",
+}
 #: The oldest client that Kafka 4 promises to serve (KIP-896).
 _OLDEST = (2, 1)
 #: What the innermost exception of a Java client means: a stable code and the cause.
@@ -87,6 +92,7 @@ def judge_run(run: ClientRun, records: int) -> Outcome:
     needs=("operator", "listeners", "writes"),
     layers=("local",),
     deadline_s=90.0,
+    slow=True,
 )
 def matrix(environment: Environment) -> Iterable[Member]:
     """Expand to each client over each listener."""
@@ -157,6 +163,13 @@ def java_runs(client: JavaClient, access: Access, watch: Watch) -> Mapping[str, 
         return run_java(client, cases, watch)
 
 
+def _refused(version: str, error: confluent_kafka.KafkaError, acked: int) -> ClientRun:
+    """Return the run of a client that a broker refused, in the words of the Java client."""
+    return ClientRun(
+        f"{version} (librdkafka)", acked, 0, error=_REFUSALS.get(error.code(), error.name()), message=error.str()
+    )
+
+
 def _librdkafka(listener: Listener, access: Access, watch: Watch) -> ClientRun:
     """Do what the Java program does, with librdkafka."""
     bench, who = open_bench(access, watch)
@@ -168,24 +181,29 @@ def _librdkafka(listener: Listener, access: Access, watch: Watch) -> ClientRun:
     bench.forget_later(group)
     begun = time.monotonic()
     try:
-        producer = confluent_kafka.Producer({**config, "acks": "all", "enable.idempotence": True})
-        acked = sum(error is None for error, _ in bench.send(producer, {0: list(values)}))
-        produced = time.monotonic()
+        producer = confluent_kafka.Producer({**config, "acks": "all", "enable.idempotence": True}, logger=SILENT)
+        reports = bench.send(producer, {0: list(values)})
+        acked, produced = sum(error is None for error, _ in reports), time.monotonic()
+        if refused := next((error for error, _ in reports if error is not None), None):
+            return _refused(name, refused, acked)
         usual = {"group.id": group, "auto.offset.reset": "earliest", "enable.auto.commit": False}
-        consumer = confluent_kafka.Consumer({**config, **usual})
+        consumer = confluent_kafka.Consumer({**config, **usual}, logger=SILENT)
         try:
             consumer.subscribe([bench.name])
             watch.waiting(f"{listener}: the records of {bench.name}")
             while missing and watch.remaining() > 1:
                 message = consumer.poll(0.2)
-                if message is not None and message.error() is None:
+                problem = message.error() if message is not None else None
+                if problem is not None and problem.code() in _REFUSALS:
+                    return _refused(name, problem, acked)
+                if message is not None and problem is None:
                     missing.discard(message.value() or b"")
             consumer.commit(asynchronous=False)
         finally:
             consumer.close()
     except confluent_kafka.KafkaException as error:
-        problem = error.args[0]
-        diagnosis = explain_kafka(problem.code(), problem.str())
+        cause = error.args[0]
+        diagnosis = explain_kafka(cause.code(), cause.str())
         raise ProbeError(f"librdkafka {name}: {diagnosis.sentence()}", {"diagnosis": diagnosis.code}) from None
     produce_ms, consume_ms = int((produced - begun) * 1000), int((time.monotonic() - produced) * 1000)
     return ClientRun(f"{name} (librdkafka)", acked, len(values) - len(missing), produce_ms, consume_ms)

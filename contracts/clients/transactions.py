@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from contracts.access import Access
-from contracts.clients.workbench import Workbench
+from contracts.clients.workbench import Workbench, a_consumer, a_producer
 from contracts.model import Failed, Outcome, ProbeError, Verified, Watch
 from contracts.registry import contract
 
 #: Answers to a producer whose transactional id somebody else has taken over (KIP-98, KIP-360, KIP-447).
 _FENCED = ("_FENCED", "INVALID_PRODUCER_EPOCH", "PRODUCER_FENCED")
-#: Answers that a cluster without room for transaction state gives.
+_LEVELS = ("read_committed", "read_uncommitted")
 _COMMITTED, _ABORTED = b"committed", b"aborted"
 
 
@@ -51,18 +51,22 @@ def _transaction(bench: Workbench, producer: Producer, value: bytes, *, commit: 
     documentation="KIP-98, Exactly Once Delivery and Transactional Messaging",
     needs=("operator", "writes"),
     layers=("local",),
+    slow=True,
 )
 def isolation(access: Access, watch: Watch) -> Outcome:
     """Commit one record, abort another, and read with both isolation levels."""
-    bench = Workbench(access, watch, "isolation", partitions=1)
+    identifier = f"{access.probe_topic_name}-isolation"
+    readers = [a_consumer(level, isolation_level=level) for level in _LEVELS]
+    clients = [a_producer(transactional_id=identifier), *readers]
+    bench = Workbench(access, watch, "isolation", partitions=1, clients=clients)
     bench.leaders()
-    producer = bench.producer(transactional_id=bench.name)
+    producer = bench.producer(transactional_id=identifier)
     watch.waiting("the transaction coordinator")
     producer.init_transactions(watch.remaining())
     _transaction(bench, producer, _COMMITTED, commit=True)
     _transaction(bench, producer, _ABORTED, commit=False)
     views = {}
-    for level in ("read_committed", "read_uncommitted"):
+    for level in _LEVELS:
         with bench.consumer(level, isolation_level=level) as consumer:
             views[level] = [m.value() or b"" for m in bench.read_all(consumer, bench.ends(consumer))]
     return judge_isolation(views["read_committed"], views["read_uncommitted"])
@@ -89,17 +93,20 @@ def judge_fencing(zombie: str, successor: str) -> Outcome:
     documentation="KIP-98, Exactly Once Delivery and Transactional Messaging: Zombie fencing; KIP-360",
     needs=("operator", "writes"),
     layers=("local",),
+    slow=True,
 )
 def fencing(access: Access, watch: Watch) -> Outcome:
     """Let a second producer take over while the first has a transaction open."""
-    bench = Workbench(access, watch, "fencing", partitions=1)
+    identifier = f"{access.probe_topic_name}-fencing"
+    clients = [a_producer(transactional_id=identifier)] * 2  # the second one takes over when it is told to
+    bench = Workbench(access, watch, "fencing", partitions=1, clients=clients)
     bench.leaders()
-    zombie = bench.producer(transactional_id=bench.name)
+    zombie = bench.producer(transactional_id=identifier)
     watch.waiting("the transaction coordinator")
     zombie.init_transactions(watch.remaining())
     zombie.begin_transaction()
     bench.send(zombie, {0: [b"zombie"]})
-    successor = bench.producer(transactional_id=bench.name)
+    successor = bench.producer(transactional_id=identifier)
     successor.init_transactions(watch.remaining())
     answers = {"zombie": _commit(zombie, watch)}
     successor.begin_transaction()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
@@ -17,13 +19,35 @@ from contracts.model import ProbeError, Watch
 from contracts.wire import requests
 
 #: librdkafka prints what it regrets, even where a probe provokes it; what matters comes through error_cb and results.
-_SILENT = logging.getLogger("ephk.librdkafka")
-_SILENT.addHandler(logging.NullHandler())
-_SILENT.propagate = False
+SILENT = logging.getLogger("ephk.librdkafka")
+SILENT.addHandler(logging.NullHandler())
+SILENT.propagate = False
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A client that a probe is going to use; settings are librdkafka's, `_` for `.`."""
+
+    kind: Literal["producer", "consumer"]
+    group: str = ""
+    settings: tuple[tuple[str, object], ...] = ()
+
+
+def a_producer(**settings: object) -> Wanted:
+    """Return what `Workbench.producer` makes with these settings."""
+    return Wanted("producer", "", tuple(sorted(settings.items())))
+
+
+def a_consumer(group: str = "", **settings: object) -> Wanted:
+    """Return what `Workbench.consumer` makes with these settings."""
+    return Wanted("consumer", group, tuple(sorted(settings.items())))
 
 
 class Workbench:
     """Clients of the operator role on a topic of their own.
+
+    A client that signs in with a token is there only after a second: confluent-kafka sleeps until it looks for its
+    first token again. So what a probe is going to use is made beside the topic, and side by side.
 
     Args:
         access: the run's way into the environment.
@@ -32,6 +56,7 @@ class Workbench:
         partitions: how many the topic has; None is one for each broker.
         config: the topic's configuration.
         replicas: how many replicas a partition has; None is three, or as many as there are brokers.
+        clients: what the probe is going to use.
 
     Raises:
         ProbeError: the topic cannot be made.
@@ -46,12 +71,20 @@ class Workbench:
         partitions: int | None = None,
         config: Mapping[str, str] | None = None,
         replicas: int | None = None,
+        clients: Sequence[Wanted] = (),
     ) -> None:
         self.access = access
         self.watch = watch
         self.name = f"{access.probe_topic_name}-{purpose}"
         self.partitions = partitions or access.environment.cluster.brokers
         self.errors: list[KafkaError] = []
+        self._made: dict[Wanted, list[Future[Any]]] = {}
+        if clients:
+            access.on_close(self._close_unused)
+            pool = ThreadPoolExecutor(max_workers=len(clients), thread_name_prefix=f"clients of {purpose}")
+            for wanted in clients:
+                self._made.setdefault(wanted, []).append(pool.submit(self._make, wanted))
+            pool.shutdown(wait=False)
         probe_topic.create(access, self.name, watch, partitions=self.partitions, config=config, replicas=replicas)
 
     def leaders(self) -> dict[int, int]:
@@ -73,22 +106,40 @@ class Workbench:
         base = self.access.librdkafka(self.access.operator, self.watch)
         return {**base, "error_cb": self.errors.append, **settings}
 
+    def _make(self, wanted: Wanted) -> Any:
+        # A callback keeps its name: confluent-kafka calls it so itself.
+        named = {name if name.endswith("_cb") else name.replace("_", "."): value for name, value in wanted.settings}
+        if wanted.kind == "producer":
+            patience = int(max(ANSWER_S, self.watch.remaining()) * 1000)
+            usual = {"acks": "all", "enable.idempotence": True, "linger.ms": 0, "message.timeout.ms": patience}
+            return Producer(self._config({**usual, **named}), logger=SILENT)
+        usual = {"auto.offset.reset": "earliest", "enable.auto.commit": False, "enable.partition.eof": True}
+        return Consumer(self._config({"group.id": self.group(wanted.group), **usual, **named}), logger=SILENT)
+
+    def _take(self, wanted: Wanted) -> Any:
+        """Return a client that was made ahead, or make it."""
+        made = self._made.get(wanted)
+        if not made:
+            return self._make(wanted)
+        self.watch.waiting(f"a {wanted.kind} of the operator")
+        return made.pop(0).result(timeout=self.watch.remaining())
+
+    def _close_unused(self) -> None:
+        for wanted, made in self._made.items():
+            for future in made:
+                if wanted.kind == "consumer" and future.done() and future.exception() is None:
+                    future.result().close()
+
     def producer(self, **settings: object) -> Producer:
         """Return an idempotent producer that waits for all replicas; settings are librdkafka's, `_` for `.`."""
-        # A callback keeps its name: confluent-kafka calls it so itself.
-        named = {name if name.endswith("_cb") else name.replace("_", "."): value for name, value in settings.items()}
-        patience = int(max(ANSWER_S, self.watch.remaining()) * 1000)
-        usual = {"acks": "all", "enable.idempotence": True, "linger.ms": 0, "message.timeout.ms": patience}
-        return Producer(self._config({**usual, **named}), logger=_SILENT)
+        made: Producer = self._take(a_producer(**settings))
+        return made
 
     @contextlib.contextmanager
     def consumer(self, group: str = "", **settings: object) -> Iterator[Consumer]:
         """Yield a consumer from the beginning that commits when it is told to; closed afterwards."""
-        named = {name.replace("_", "."): value for name, value in settings.items()}
-        usual = {"auto.offset.reset": "earliest", "enable.auto.commit": False, "enable.partition.eof": True}
-        group_id = self.group(group)
-        self.forget_later(group_id)
-        consumer = Consumer(self._config({"group.id": group_id, **usual, **named}), logger=_SILENT)
+        self.forget_later(self.group(group))
+        consumer: Consumer = self._take(a_consumer(group, **settings))
         try:
             yield consumer
         finally:

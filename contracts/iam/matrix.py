@@ -21,10 +21,11 @@ from contracts.iam.roles import roles_of
 from contracts.iam.scene import Check, Scene
 from contracts.iam.simulation import simulate
 from contracts.model import Failed, Outcome, ProbeError, Verified, Watch
-from contracts.wire import acl_requests, error_name
+from contracts.wire import acl_requests, error_name, requests
 from orchestrator.environment import Principal
 
 _UNTRIED = View(None, "not tried: it could do harm, or is no request of its own")
+_UNKNOWN_TOPIC = 3
 _VERDICTS = {"allowed": True, "refused": False, "unclear": None}
 #: Kind of request -> (IAM action, resource kind, ACL operation).
 _DATA_PLANE = {
@@ -174,7 +175,10 @@ def _acls(access: Access, watch: Watch) -> list[acl_requests.Acl] | None:
 
 
 def _stated(access: Access, principal: Principal, topic: str, operation: str, watch: Watch) -> View:
-    said = authorization.operations(access, principal, topic, watch)
+    seen = requests.metadata(access.any_connection(principal, watch), [topic]).topics[topic]
+    if seen.error == _UNKNOWN_TOPIC:
+        return View(None, "there is no such topic, of which brokers could say anything")
+    said = None if seen.error else seen.operations
     if said is None:  # a topic that may not be described: nothing may be done with it
         return View(False, "the broker does not show the topic")
     return View(operation in said, f"the broker states {', '.join(sorted(said)) or 'nothing'}")

@@ -58,17 +58,27 @@ def _use_bucket(scene: Scene) -> list[Check]:
     s3, admin, name = scene.client("s3"), scene.admin("s3"), scene.bucket.name
     key, arn = f"ephk-probe/{scene.role.label}", f"arn:aws:s3:::{scene.bucket.name}"
 
-    def put_and_get() -> None:
-        try:
-            s3.put_object(Bucket=name, Key=key, Body=b"ephk-probe")
-            s3.get_object(Bucket=name, Key=key)["Body"].read()
-        finally:
-            for version in admin.list_object_versions(Bucket=name, Prefix=key).get("Versions", []):
-                admin.delete_object(Bucket=name, Key=key, VersionId=version["VersionId"])
+    def put() -> None:
+        s3.put_object(Bucket=name, Key=key, Body=b"ephk-probe")
+
+    def get() -> None:
+        admin.put_object(Bucket=name, Key=key, Body=b"ephk-probe")  # so that there is something to get
+        s3.get_object(Bucket=name, Key=key)["Body"].read()
+
+    def taken_back(call: Callable[[], None]) -> Attempt:
+        def attempt() -> None:
+            try:
+                call()
+            finally:
+                for version in admin.list_object_versions(Bucket=name, Prefix=key).get("Versions", []):
+                    admin.delete_object(Bucket=name, Key=key, VersionId=version["VersionId"])
+
+        return Attempt(attempt)
 
     return [
         Check("s3:ListBucket", arn, Attempt(lambda: s3.list_objects_v2(Bucket=name, MaxKeys=1))),
-        Check("s3:PutObject", f"{arn}/{key}", Attempt(put_and_get)),
+        Check("s3:PutObject", f"{arn}/{key}", taken_back(put)),
+        Check("s3:GetObject", f"{arn}/{key}", taken_back(get)),
     ]
 
 

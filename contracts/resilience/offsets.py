@@ -8,7 +8,7 @@ from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from contracts.access import ANSWER_S, Access
-from contracts.clients.workbench import Workbench
+from contracts.clients.workbench import Workbench, a_consumer, a_producer
 from contracts.model import Failed, Outcome, ProbeError, Verified, Watch
 from contracts.registry import contract
 
@@ -40,10 +40,12 @@ def judge_recovery(backup: Mapping[int, int], restored: Mapping[int, int], next_
     documentation="KIP-396, Reset consumer group offsets through the Admin client",
     needs=("operator", "writes"),
     layers=("local", "production"),
+    slow=True,
 )
 def recovery(access: Access, watch: Watch) -> Outcome:
     """Read, commit, back up, delete the group, restore, and read on."""
-    bench = Workbench(access, watch, "offsets", partitions=2)
+    clients = [a_producer(), *[a_consumer("recovery")] * 2]
+    bench = Workbench(access, watch, "offsets", partitions=2, clients=clients)
     bench.leaders()
     values = {partition: [f"{partition}-{n}".encode() for n in range(_RECORDS)] for partition in range(2)}
     bench.send(bench.producer(), values)

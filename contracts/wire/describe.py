@@ -11,7 +11,9 @@ from contracts.wire.errors import WireError, error_name
 
 _DESCRIBE_ACLS, _DESCRIBE_CONFIGS = 29, 32
 _ANY = 1
-_TOPIC_RESOURCE = 2
+_TOPIC_RESOURCE, _BROKER_RESOURCE = 2, 4
+#: org.apache.kafka.clients.admin.ConfigEntry.ConfigSource: set on the topic itself (KIP-226).
+_DYNAMIC_TOPIC_CONFIG = 1
 #: Codes of org.apache.kafka.common.{resource,acl}; the names are those that Kafka's own tools print.
 RESOURCES = {2: "TOPIC", 3: "GROUP", 4: "CLUSTER", 5: "TRANSACTIONAL_ID", 6: "DELEGATION_TOKEN", 7: "USER"}
 PATTERNS = {3: "LITERAL", 4: "PREFIXED"}
@@ -85,31 +87,66 @@ def describe_acls(connection: BrokerConnection) -> frozenset[Acl]:
     return frozenset(acl for entries in reader.array(resource) for acl in entries)
 
 
-def topic_configs(connection: BrokerConnection, topics: Sequence[str]) -> dict[str, dict[str, str]]:
+@dataclass(frozen=True)
+class Setting:
+    """A setting as a broker has it.
+
+    Attributes:
+        value: its effective value; empty when it is sensitive.
+        overridden: whether it was set on the topic itself, and not for the broker or by Kafka's own default.
+    """
+
+    value: str
+    overridden: bool
+
+
+def topic_settings(connection: BrokerConnection, topics: Sequence[str]) -> dict[str, dict[str, Setting]]:
     """Return the effective configuration of topics: overrides, else the brokers' and Kafka's defaults.
 
     Raises:
         WireError: the broker refused one of them.
     """
-    wanted = codec.array([codec.int8(_TOPIC_RESOURCE) + codec.string(topic) + codec.int32(-1) for topic in topics])
+    return _configs(connection, _TOPIC_RESOURCE, "topic", topics)
+
+
+def topic_configs(connection: BrokerConnection, topics: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Return the values of `topic_settings` alone."""
+    found = topic_settings(connection, topics)
+    return {topic: {name: seen.value for name, seen in settings.items()} for topic, settings in found.items()}
+
+
+def broker_config(connection: BrokerConnection, broker: int) -> dict[str, str]:
+    """Return a broker's effective settings; the connection has to be one to this very broker.
+
+    Raises:
+        WireError: the broker refused.
+    """
+    found = _configs(connection, _BROKER_RESOURCE, "broker", [str(broker)])[str(broker)]
+    return {name: seen.value for name, seen in found.items()}
+
+
+def _configs(connection: BrokerConnection, kind: int, word: str, names: Sequence[str]) -> dict[str, dict[str, Setting]]:
+    wanted = codec.array([codec.int8(kind) + codec.string(name) + codec.int32(-1) for name in names])
     reader = connection.request(_DESCRIBE_CONFIGS, 1, wanted + codec.boolean(False))
     reader.int32()
 
-    def setting() -> tuple[str, str]:
+    def setting() -> tuple[str, Setting]:
         name, value = reader.string(), reader.string()
-        reader.take(3)  # whether it is read-only, where it comes from, whether it is sensitive
+        reader.take(1)  # whether it is read-only
+        source = reader.int8()
+        reader.take(1)  # whether it is sensitive
         reader.array(lambda: (reader.string(), reader.string(), reader.int8()))  # synonyms
-        return name, value
+        return name, Setting(value, source == _DYNAMIC_TOPIC_CONFIG)
 
-    def result() -> tuple[str, dict[str, str]]:
+    def result() -> tuple[str, dict[str, Setting]]:
         code, message = reader.int16(), reader.string()
         reader.int8()
-        topic = reader.string()
+        name = reader.string()
         found = dict(reader.array(setting))
         if code != 0:
             raise WireError(
-                connection.address, f"topic {topic} cannot be described: {error_name(code)} {message}".rstrip()
+                connection.address, f"{word} {name} cannot be described: {error_name(code)} {message}".rstrip()
             )
-        return topic, found
+        return name, found
 
     return dict(reader.array(result))

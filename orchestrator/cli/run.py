@@ -15,6 +15,7 @@ from orchestrator.cli.down import release
 from orchestrator.cli.output import example, json_option, print_json, progress, reports_errors, show_error
 from orchestrator.cli.scorecard import scorecard_of
 from orchestrator.cli.up import print_connection, spec_from, spec_options, up_request
+from orchestrator.cli.verify import deadline_option
 from orchestrator.errors import EphkError, ExitCode
 from orchestrator.handover import handed_over_on_interrupt
 from orchestrator.identities import connections_of, write_connection_files
@@ -80,6 +81,7 @@ class _Outcome:
 @click.option(
     "--report", "directory", type=click.Path(path_type=Path), help="Directory for report.json and receipt.json."
 )
+@deadline_option
 @json_option
 @click.pass_context
 @reports_errors
@@ -91,6 +93,7 @@ def run_command(
     target: str,
     provider: str | None,
     directory: Path | None,
+    deadline_s: float,
     as_json: bool,
 ) -> None:
     """Bring up an environment, verify it, run COMMAND with it, and always take it down.
@@ -104,7 +107,7 @@ def run_command(
         raise click.UsageError("give the command to run after '--'")
     request = up_request(spec_from(spec, name, ttl), target, provider)
     lifecycle = Lifecycle(Ledgers(), progress())
-    outcome = _run(lifecycle, request, command, directory, quiet=as_json)
+    outcome = _run(lifecycle, request, command, directory, deadline_s=deadline_s, quiet=as_json)
     if as_json:
         print_json(_document(outcome))
     if outcome.interrupted:
@@ -113,7 +116,13 @@ def run_command(
 
 
 def _run(
-    lifecycle: Lifecycle, request: UpRequest, command: list[str], directory: Path | None, *, quiet: bool
+    lifecycle: Lifecycle,
+    request: UpRequest,
+    command: list[str],
+    directory: Path | None,
+    *,
+    deadline_s: float,
+    quiet: bool,
 ) -> _Outcome:
     outcome = _Outcome()
     out = console(sys.stderr if quiet else sys.stdout)
@@ -122,7 +131,7 @@ def _run(
             lease = lifecycle.up(request)
             with handed_over_on_interrupt(lifecycle.ledger, lease, lifecycle.progress):
                 outcome.lease = lease
-                _use(lifecycle, outcome, lease, command, directory, quiet=quiet)
+                _use(lifecycle, outcome, lease, command, directory, deadline_s=deadline_s, quiet=quiet)
     except EphkError as error:
         outcome.error = error
         show_error(error)
@@ -139,7 +148,14 @@ def _run(
 
 
 def _use(
-    lifecycle: Lifecycle, outcome: _Outcome, lease: Lease, command: list[str], directory: Path | None, *, quiet: bool
+    lifecycle: Lifecycle,
+    outcome: _Outcome,
+    lease: Lease,
+    command: list[str],
+    directory: Path | None,
+    *,
+    deadline_s: float,
+    quiet: bool,
 ) -> None:
     """Verify a ready environment and run the command with it, when every contract holds."""
     out = console(sys.stderr if quiet else sys.stdout)
@@ -150,6 +166,7 @@ def _use(
             lease,
             directory=directory or report_directory(lease),
             on_result=lambda result: step.waiting(f"{result.status} {result.id}"),
+            deadline_s=deadline_s,
         )
     out.print(results_table(outcome.report.results, width=out.width))
     out.print(report_summary(outcome.report))

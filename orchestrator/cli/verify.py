@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import click
 
-from contracts.model import Result
+from contracts.model import DEADLINE_S, Result
 from contracts.selection import Selection
 from orchestrator import provenance
 from orchestrator.adopted import Adopted, AdoptedStore
@@ -43,6 +43,17 @@ def selection_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+deadline_option = click.option(
+    "--deadline",
+    "deadline_s",
+    type=click.FloatRange(min=1),
+    default=DEADLINE_S,
+    show_default=True,
+    metavar="SECONDS",
+    help="Seconds for each contract that does not declare more; time that a busy machine takes away does not count.",
+)
+
+
 @click.command("verify", epilog=example("ephk verify pr-42 --contract 'listener.*' --report ephk-report"))
 @click.argument("name", required=False)
 @selection_options
@@ -55,6 +66,7 @@ def selection_options(function: Callable[..., Any]) -> Callable[..., Any]:
     type=click.Path(path_type=Path),
     help="Directory for report.json, report.html, report.md, junit.xml and findings.sarif.",
 )
+@deadline_option
 @json_option
 @reports_errors
 def verify_command(
@@ -64,6 +76,7 @@ def verify_command(
     risks: tuple[str, ...],
     file: Path | None,
     directory: Path | None,
+    deadline_s: float,
     as_json: bool,
 ) -> None:
     """Run the contracts of an environment; exit code 3 when one fails or cannot be run.
@@ -74,7 +87,13 @@ def verify_command(
     reporter = progress()
     with interruptible(), reporter.step("contracts") as step:
         report = _verify(
-            name, file, selection, directory, reporter, lambda result: step.waiting(f"{result.status} {result.id}")
+            name,
+            file,
+            selection,
+            reporter,
+            directory=directory,
+            on_result=lambda result: step.waiting(f"{result.status} {result.id}"),
+            deadline_s=deadline_s,
         )
     if as_json:
         print_json(report.document())
@@ -90,27 +109,27 @@ def verify_command(
         sys.exit(ExitCode.CONTRACT_FAILED)
 
 
+class _How(TypedDict):
+    directory: Path | None
+    on_result: Callable[[Result], None]
+    deadline_s: float
+
+
 def _verify(
-    name: str | None,
-    file: Path | None,
-    selection: Selection,
-    directory: Path | None,
-    reporter: Progress,
-    on_result: Callable[[Result], None],
+    name: str | None, file: Path | None, selection: Selection, reporter: Progress, **how: Unpack[_How]
 ) -> Report:
     ledger = Ledgers()
     adopted = _adopted(ledger, name, file)
     if adopted is None:
         lease = the_lease(ledger, name)
-        return Lifecycle(ledger, reporter).verify(lease, select=selection, directory=directory, on_result=on_result)
+        return Lifecycle(ledger, reporter).verify(lease, select=selection, **how)
     from orchestrator.verification import verify
 
     return verify(
         adopted.current(),
         adopted.session(),
         select=selection,
-        directory=directory,
-        on_result=on_result,
+        **how,
         declared=adopted.contracts,
         subject=adopted.subject(provenance.detect()),
     )

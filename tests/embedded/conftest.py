@@ -13,18 +13,25 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from contracts import runner
+from contracts.model import Result
+from contracts.selection import as_pattern
 from orchestrator.aws import AwsSession, Credentials
 from orchestrator.environment import CloudEndpoint
+from tests import directions
 
 REPOSITORY = Path(__file__).parents[2]
 EPHK = Path(sys.executable).with_name("ephk")
+#: What contracts came to in the test that runs: (id, status).
+SEEN: list[tuple[str, str]] = []
 
 
 @dataclass(frozen=True)
@@ -36,7 +43,10 @@ class Done:
     err: str
 
     def json(self) -> Any:
-        return json.loads(self.out)
+        document = json.loads(self.out)
+        if isinstance(document, dict):
+            SEEN.extend((r["id"], r["status"]) for r in document.get("results", ()) if {"id", "status"} <= r.keys())
+        return document
 
 
 @dataclass(frozen=True)
@@ -95,6 +105,39 @@ class World:
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )
+
+
+@pytest.fixture(autouse=True)
+def seen_in_both_directions(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """See to it that a test which says that it shows a contract verified or failed has seen that."""
+    said = [
+        (status, str(pattern))
+        for marker, status in directions.MARKERS.items()
+        for found in request.node.iter_markers(marker)
+        for pattern in found.args
+    ]
+    SEEN.clear()
+    if said:
+        monkeypatch.setattr(runner, "_make", _noting(runner._make))
+    yield
+    for status, pattern in said:
+        wanted = {entry.id: as_pattern(entry.id) for entry in directions.entries_of(pattern)}
+        unseen = [
+            identifier
+            for identifier, members in wanted.items()
+            if not any(state == status and fnmatchcase(name, members) for name, state in SEEN)
+        ]
+        assert wanted, f"{pattern} means no contract"
+        assert not unseen, f"this test says that it shows them {status}, and has not: {', '.join(unseen)}"
+
+
+def _noting(make: Callable[..., Result]) -> Callable[..., Result]:
+    def noting(*arguments: Any, **more: Any) -> Result:
+        result = make(*arguments, **more)
+        SEEN.append((result.id, result.status))
+        return result
+
+    return noting
 
 
 def new_world(name: str) -> World:

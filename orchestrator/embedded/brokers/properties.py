@@ -46,6 +46,9 @@ _FRUGAL = {
 #: A node answers within milliseconds here; the defaults are made for networks and cost seconds at the start.
 _QUICK = {
     "broker.heartbeat.interval.ms": "500",
+    # A member of a group learns of the others' changes with its next heartbeat (KIP-848).
+    "group.consumer.min.heartbeat.interval.ms": "500",
+    "group.consumer.heartbeat.interval.ms": "1000",
 }
 
 

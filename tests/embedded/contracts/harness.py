@@ -342,6 +342,7 @@ def make_bucket(session: AwsSession) -> Bucket:
     kms, s3 = session.client("kms"), session.client("s3")
     tags_of_key = [{"TagKey": name, "TagValue": value} for name, value in ALL_TAGS.items()]
     key = kms.create_key(Tags=tags_of_key)["KeyMetadata"]["Arn"]
+    kms.enable_key_rotation(KeyId=key)
     name = BUCKET
     s3.create_bucket(Bucket=name)
     put_bucket_settings(s3, name)

@@ -53,6 +53,7 @@ def cluster(harness: Harness, **changes: Any) -> Environment:
     return environment.model_copy(update={"cluster": environment.cluster.model_copy(update=changes)})
 
 
+@pytest.mark.verifies("listener.*", "auth.scram.*", "auth.mtls.*", "auth.mechanisms.least", "client.*", "network.*")
 def test_a_sound_environment_is_verified_throughout(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     # Another test runs the Java clients: here they would take the processors from everybody else.
     monkeypatch.setattr("orchestrator.target.java_clients", lambda **_: {})
@@ -61,8 +62,9 @@ def test_a_sound_environment_is_verified_throughout(harness: Harness, monkeypatc
     assert len(found) > 50
     other = {r.id: (r.status, r.reason) for r in found.values() if r.status != "verified"}
     unseen = {name for name, (status, _) in other.items() if status == "not_covered"}
-    # No log group; nobody asked; no Java clients; no trail; the bucket's policy demands no endpoint.
-    assert {name.split(".")[0] for name in unseen} == {"logs", "production", "clients", "audit", "network"}, other
+    # No settings; no log group; nobody asked; no Java clients; no trail; the bucket's policy demands no endpoint.
+    lacking = {"broker", "logs", "production", "clients", "audit", "network"}
+    assert {name.split(".")[0] for name in unseen} == lacking, other
     assert [name for name in unseen if name.startswith("network.")] == ["network.endpoint.source"]
     assert all(name.startswith("clients.matrix.java-") for name in unseen if name.startswith("clients.")), other
     assert other.keys() - unseen <= NEEDS_THE_GATEWAY, other

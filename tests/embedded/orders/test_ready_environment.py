@@ -6,6 +6,8 @@ import json
 import stat
 from pathlib import Path
 
+import pytest
+
 from orchestrator.target import embedded_zones
 from tests.embedded.conftest import REPOSITORY, Orders, World
 
@@ -38,6 +40,10 @@ def test_no_secret_stands_in_clear_in_the_state_home(orders: Orders) -> None:
     assert holders == []
 
 
+@pytest.mark.verifies(
+    "listener.*", "auth.*", "acl.*", "topic.*", "broker.*", "client.*", "iam.boundary.*", "bucket.*", "policy.*",
+    "network.*", "logs.*", "tags.*", "production.offsets.recovery",
+)  # fmt: skip
 def test_verify_is_clean_and_shows_every_contract(orders: Orders, tmp_path: Path) -> None:
     done = orders.world.ephk("verify", orders.name, "--report", tmp_path, "--json")
     assert done.status == 0, done.err + done.out

@@ -7,11 +7,12 @@ import pytest
 from contracts.access import Access, Address, parse_bootstrap
 from contracts.memo import Memo
 from contracts.model import OutOfReachError, ProbeError, Watch
+from contracts.wire import SaslRefusedError, requests
 from orchestrator.aws import AwsSession, Credentials
 from orchestrator.environment import Principal
 from orchestrator.errors import EphkError
 from orchestrator.kafka_clients import ClientKeyPair, client_config, operator
-from tests.unit.contracts.builders import WRITER, environment
+from tests.unit.contracts.builders import READER, WRITER, environment
 
 
 def access() -> Access:
@@ -40,6 +41,24 @@ def test_what_is_to_be_undone_is_undone_once_in_reverse_order() -> None:
     made.close()
     made.close()
     assert done == ["second", "first"]
+
+
+def test_one_principals_refusal_is_not_anothers(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Answer:
+        brokers = (requests.Broker(1, "localhost", 9096),)
+
+    def connect(_self: Access, principal: Principal, _watch: Watch) -> str:
+        if principal is WRITER:
+            raise SaslRefusedError("localhost:9096", "wrong password", 58)
+        return principal.name
+
+    monkeypatch.setattr(Access, "any_connection", connect)
+    monkeypatch.setattr(requests, "metadata", lambda _connection, _topics: Answer)
+    with access() as made:
+        for _ in range(2):
+            with pytest.raises(SaslRefusedError):
+                made.brokers(WRITER, Watch(5))
+        assert made.brokers(READER, Watch(5)) == {1: Address("localhost", 9096)}
 
 
 def test_somebody_for_each_listener() -> None:

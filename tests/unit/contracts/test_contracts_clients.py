@@ -30,13 +30,24 @@ def test_delivery_names_the_broker_that_lost_doubled_or_reordered() -> None:
 
 
 def test_codecs() -> None:
-    stored = dict(delivery.CODECS)
+    stored = {
+        (broker, codec): number for broker in ("broker 1", "broker 2") for codec, number in delivery.CODECS.items()
+    }
     intact = dict.fromkeys(stored, True)
     assert isinstance(delivery.judge_codecs(stored, intact), Verified)
-    assert reason(delivery.judge_codecs(stored | {"zstd": 1}, intact)) == (
-        "a batch compressed with zstd is stored as gzip"
+    assert reason(delivery.judge_codecs(stored | {("broker 2", "zstd"): 1}, intact)) == (
+        "broker 2: a batch compressed with zstd is stored as gzip"
     )
-    assert "compressed with lz4 did not come back" in reason(delivery.judge_codecs(stored, intact | {"lz4": False}))
+    lost = intact | {("broker 1", "lz4"): False}
+    assert "compressed with lz4 did not come back" in reason(delivery.judge_codecs(stored, lost))
+
+
+def test_each_codec_is_tried_on_each_broker() -> None:
+    batches = delivery._batches({partition: partition % 2 + 1 for partition in range(10)})
+    assert len(set(batches.values())) == len(batches) == 10
+    assert all(f"broker {partition % 2 + 1}" == broker for (broker, _), partition in batches.items())
+    with pytest.raises(ProbeError, match="broker 1 leads 4 partitions"):
+        delivery._batches(dict.fromkeys(range(4), 1))
 
 
 def test_size() -> None:

@@ -274,6 +274,10 @@ def test_security_groups() -> None:
     assert "nobody reach the iam listener" in reason(least(rule(9096)))
     world = rule(9096, IpRanges=[{"CidrIp": "0.0.0.0/0"}])
     assert "lets 0.0.0.0/0 in on tcp 9096-9096" in reason(least(world, rule(9098)))
+    half = rule(9096, IpRanges=[{"CidrIp": "128.0.0.0/1"}])
+    assert "lets 128.0.0.0/1 in on tcp 9096-9096" in reason(least(half, rule(9098)))
+    carrier = rule(22, IpRanges=[{"CidrIp": "100.64.0.0/16"}])
+    assert isinstance(least(*good, client=(carrier,)), Verified)
     # A second rule for the same port must not hide the first.
     assert "lets 0.0.0.0/0 in" in reason(least(world, *good))
     ipv6 = rule(9096, Ipv6Ranges=[{"CidrIpv6": "::/0"}])

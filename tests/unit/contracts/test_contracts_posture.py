@@ -10,7 +10,7 @@ import pytest
 from contracts import authentication, bucket_settings, ciphers, drift, network_paths, observability
 from contracts.model import Failed, Outcome, ProbeError, Verified
 from contracts.tls import Alert, Closed, NotTls, Reply, ServerHello
-from contracts.wire.describe import Acl
+from contracts.wire.describe import Acl, Setting
 from orchestrator.environment import Grant, Principal, Topic
 from tests.unit.contracts.builders import NOW
 
@@ -204,15 +204,41 @@ def test_acl_drift() -> None:
 def test_topics() -> None:
     topic = Topic(name="orders", partitions=2, replication_factor=3, config={"retention.ms": "1000"})
 
-    def judged(leaders: dict[int, int] | None, replicas: int = 3, retention: str = "1000") -> Outcome:
-        return drift.judge_topic(topic, leaders, replicas, {"retention.ms": retention, "cleanup.policy": "delete"})
+    def judged(
+        leaders: dict[int, int] | None, replicas: int = 3, retention: str = "1000", *, compacted: bool = False
+    ) -> Outcome:
+        policy = Setting("compact" if compacted else "delete", compacted)
+        return drift.judge_topic(
+            topic, leaders, replicas, {"retention.ms": Setting(retention, True), "cleanup.policy": policy}
+        )
 
     assert isinstance(judged({0: 1, 1: 2}), Verified)
     assert "does not exist" in reason(judged(None))
     assert "1 partitions, declared are 2" in reason(judged({0: 1}))
     assert "1 replicas, declared are 3" in reason(judged({0: 1, 1: 2}, replicas=1))
     assert "retention.ms=5, declared is 1000" in reason(judged({0: 1, 1: 2}, retention="5"))
+    assert "cleanup.policy=compact, which nobody declared" in reason(judged({0: 1, 1: 2}, compacted=True))
     assert "partition 1 of orders has no leader" in reason(judged({0: 1, 1: -1}))
+
+
+def test_settings_of_every_broker_are_compared_where_they_are_known() -> None:
+    declared = {
+        "auto.create.topics.enable": "false",
+        "zookeeper.session.timeout.ms": "6000",
+        "allow.everyone.if.no.acl.found": "false",
+    }
+    sound = {
+        "auto.create.topics.enable": "false",
+        "min.insync.replicas": "1",
+        "allow.everyone.if.no.acl.found": "",
+    }
+    outcome = drift.judge_settings(declared, {1: sound, 2: sound})
+    assert isinstance(outcome, Verified)
+    assert outcome.evidence["not compared"] == ["allow.everyone.if.no.acl.found", "zookeeper.session.timeout.ms"]
+    drifted = {**sound, "auto.create.topics.enable": "true"}
+    assert reason(drift.judge_settings(declared, {1: sound, 2: drifted})) == (
+        "broker 2 has auto.create.topics.enable=true, declared is false"
+    )
 
 
 # -- logs -------------------------------------------------------------------------------------------
@@ -235,6 +261,19 @@ def test_arrival() -> None:
     assert reason(observability.judge_arrival({1: NOW}, 2, since)) == "no log event of broker 2 has arrived"
     old = {1: NOW, 2: NOW - timedelta(days=1)}
     assert "broker 2's newest log event is of" in reason(observability.judge_arrival(old, 2, since))
+
+
+def test_logs_that_are_not_delivered_any_more() -> None:
+    def delivered(**where: Any) -> Failed | None:
+        return observability.judge_delivery({"BrokerLogs": {"CloudWatchLogs": where}}, "/ephk/brokers")
+
+    assert delivered(Enabled=True, LogGroup="/ephk/brokers") is None
+    off, elsewhere = delivered(Enabled=False), delivered(Enabled=True, LogGroup="/other")
+    assert off is not None
+    assert "no broker logs" in off.reason
+    assert elsewhere is not None
+    assert "to /other" in elsewhere.reason
+    assert observability.judge_delivery({}, "/ephk/brokers") is not None
 
 
 def test_a_secret_in_a_log_is_found_and_not_repeated() -> None:

@@ -1,16 +1,22 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from contracts.model import Failed, NotCovered, ProbeError, Result, Verified, Watch
+from contracts.model import Contract, Failed, NotCovered, ProbeError, Result, Verified, Watch
+from contracts.pace import Pace
 from contracts.registry import Registry
-from contracts.runner import run
+from contracts.runner import _overdue, run
+from orchestrator.processes import wait_until
 from tests.unit.contracts.builders import environment, fake_access
 
+_CONTRACT = Contract(
+    "slow", "t", "r", ("local",), "s", "m", "d", (), "this machine", lambda _a, _w: Verified()
+)  # fmt: skip
 WORDS: dict[str, Any] = {"title": "t", "risk": "r", "statement": "s", "remediation": "m", "documentation": "d"}
 
 
@@ -80,6 +86,59 @@ def test_a_probe_that_never_answers_is_an_error_that_says_what_it_waited_for(nev
     assert found["quick"].status == "verified"
 
 
+def test_time_that_a_busy_machine_takes_away_does_not_count(never: threading.Event) -> None:
+    registry, pace, both = Registry(), Pace(), threading.Event()
+
+    @registry.contract("late", **WORDS)
+    def late(_access: Any, watch: Watch) -> Verified:
+        assert both.wait(5)
+        assert watch.remaining() <= 0.5
+        pace.note(100.0, 16.0)  # this machine was busy: three times the deadline is added, and no more
+        assert 1.0 < watch.remaining() <= 2.0
+        assert wait_until(lambda: time.monotonic() - watch.started > 0.6, deadline_s=5)
+        return Verified()
+
+    @registry.contract("stuck", **WORDS)
+    def stuck(_access: Any, watch: Watch) -> Verified:
+        both.set()
+        watch.waiting("broker 2 to answer")
+        never.wait()
+        return Verified()
+
+    env = environment()
+    found = {r.id: r for r in run(env, fake_access(env), deadline_s=0.5, registry=registry, pace=pace)}
+    assert found["late"].status == "verified", found["late"].reason
+    assert found["stuck"].status == "error"
+    assert found["stuck"].duration_s >= 2.0
+
+
+def test_an_overdue_probe_on_a_busy_machine_says_so() -> None:
+    env, pace = environment(), Pace()
+    watch = Watch(2.0, pace)
+    watch.waiting("broker 2 to answer")
+    idle = _overdue(env, _CONTRACT, watch, fake_access(env))
+    assert idle.reason == "no answer within 2 s; it was waiting for broker 2 to answer"
+    pace.note(8.0, 13.0)
+    busy = _overdue(env, _CONTRACT, watch, fake_access(env))
+    assert "It got 6 s more, since the machine was busy with something else" in busy.reason
+    assert "--deadline" in busy.reason
+
+
+def test_a_deadline_that_was_asked_for_lengthens_and_never_shortens_what_a_contract_declares() -> None:
+    registry, seen = Registry(), {}
+    for name, declared in (("short", None), ("long", 90.0)):
+
+        @registry.contract(name, **WORDS, deadline_s=declared)
+        def probe(_access: Any, watch: Watch, name: str = name) -> Verified:
+            seen[name] = watch.deadline_s
+            return Verified()
+
+    results(registry, deadline_s=30.0)
+    assert seen == {"short": 30.0, "long": 90.0}
+    results(registry, deadline_s=120.0)
+    assert seen == {"short": 120.0, "long": 120.0}
+
+
 def test_more_stuck_probes_than_threads_do_not_stop_the_others(never: threading.Event) -> None:
     registry = Registry()
 
@@ -114,6 +173,22 @@ def test_results_come_in_the_order_of_the_catalogue_and_arrive_as_they_are_ready
     found = run(env, fake_access(env), registry=registry, on_result=on_result)
     assert arrived == ["second", "first"]
     assert [result.id for result in found] == ["first", "second"]
+
+
+def test_what_is_slow_begins_first_and_what_disturbs_comes_last() -> None:
+    registry, begun = Registry(), []
+    how: dict[str, dict[str, bool]] = {"disturbs": {"disruptive": True}, "slow": {"slow": True}}
+    for name in ("disturbs", *(f"quick.{n}" for n in range(8)), "slow"):
+
+        @registry.contract(name, **WORDS, **how.get(name, {}))
+        def probe(_access: Any, _watch: Watch, name: str = name) -> Verified:
+            begun.append(name)
+            return Verified()
+
+    env = environment()
+    found = run(env, fake_access(env), registry=registry, select=["*"])
+    assert (begun[0], begun[-1]) == ("slow", "disturbs")
+    assert found[0].id == "disturbs"
 
 
 def test_what_the_environment_lacks_is_not_covered() -> None:
