@@ -1,10 +1,9 @@
-"""Connectors: they run as declared, with their plugin, their workers, their logs, and no secret in sight."""
+"""Connectors: they run as declared, with their plugin, their workers, and their logs."""
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from contracts.access import Access
@@ -15,14 +14,9 @@ from orchestrator.connect_rest import ConnectRestError, first_cause
 from orchestrator.environment import Connector
 
 _GUIDE = "Amazon MSK Developer Guide, Understand connectors"
-_CONFIG_GUIDE = "Amazon MSK Developer Guide, Using a configuration provider to externalize secrets"
 _POLL_S = 0.2
 #: Statuses with which a worker refuses to look at a configuration at all: no such class, or of another kind.
 _REFUSED = (400, 404)
-#: Configuration keys that hold secrets, whatever their plugin declares.
-_SECRET_KEY = re.compile(r"(?i)(^|[._-])(password|passwd|secret|secret[._-]?key|token|api[._-]?key|private[._-]?key)$")
-#: A reference to a configuration provider (KIP-297).
-_REFERENCE = re.compile(r"^\$\{[A-Za-z0-9_-]+:[^}]+\}$")
 
 
 def judge_running(seen: Mapping[str, Mapping[str, Any]], statuses: Mapping[str, Any]) -> Outcome:
@@ -186,7 +180,7 @@ def config_valid(access: Access, watch: Watch) -> Outcome:
     answers: dict[str, Mapping[str, Any]] = {}
     for connector in with_rest(access.environment):
         try:
-            answers[connector.name] = _validation(access, connector, watch)
+            answers[connector.name] = validation(access, connector, watch)
         except ConnectRestError as error:
             if error.status not in _REFUSED:
                 raise
@@ -194,7 +188,13 @@ def config_valid(access: Access, watch: Watch) -> Outcome:
     return judge_validation(answers)
 
 
-def _validation(access: Access, connector: Connector, watch: Watch) -> Mapping[str, Any]:
+def validation(access: Access, connector: Connector, watch: Watch) -> Mapping[str, Any]:
+    """Return what the plugin says of a connector's live configuration; asked once.
+
+    Raises:
+        ConnectRestError: a worker refused to look at it.
+    """
+
     def ask() -> Mapping[str, Any]:
         configuration = {**live(access, connector, watch)["connectorConfiguration"], "name": connector.full_name}
         watch.waiting(f"the validation of {connector.name}")
@@ -205,56 +205,6 @@ def _validation(access: Access, connector: Connector, watch: Watch) -> Mapping[s
         return answer
 
     return access.once(("validation", connector.arn), ask, watch)
-
-
-def exposed(configuration: Mapping[str, str], secrets: Iterable[str], declared: Iterable[str]) -> list[str]:
-    """Return the keys whose value is a secret in clear.
-
-    Args:
-        configuration: as whoever may describe the connector sees it.
-        secrets: known secret values.
-        declared: keys that the plugin declares as passwords.
-    """
-    known, passwords = {secret for secret in secrets if secret}, set(declared)
-    return sorted(
-        key
-        for key, value in configuration.items()
-        if value
-        and (
-            any(secret in value for secret in known)
-            or ((key in passwords or _SECRET_KEY.search(key)) and not _REFERENCE.match(value))
-        )
-    )
-
-
-@contract(
-    "connect.secrets.not-exposed",
-    title="Connector configurations show no secret",
-    risk="Whoever may describe a connector reads the password of the system behind it",
-    statement="Neither the control plane nor the workers show a password in a connector's configuration",
-    remediation="Refer to the secret by a configuration provider, and rotate what was shown",
-    documentation=_CONFIG_GUIDE,
-    needs=("connect",),
-)
-def secrets_not_exposed(access: Access, watch: Watch) -> Outcome:
-    """Look through every configuration for known secrets, and for passwords in clear."""
-    for principal in access.environment.principals:
-        if principal.auth == "scram":
-            access.credentials.scram(principal, watch)
-    evidence: dict[str, Any] = {}
-    for connector in connectors(access.environment):
-        shown = {"control plane": live(access, connector, watch)["connectorConfiguration"]}
-        declared: list[str] = []
-        if connector.rest is not None:
-            watch.waiting(f"the workers' configuration of {connector.name}")
-            shown["workers"] = rest(access, connector, watch).call("GET", f"/connectors/{connector.full_name}/config")
-            fields = _validation(access, connector, watch)["configs"]
-            declared = [item["definition"]["name"] for item in fields if item["definition"].get("type") == "PASSWORD"]
-        for where, configuration in shown.items():
-            if keys := exposed(configuration, access.credentials.secret_values, declared):
-                return Failed(f"{where}: {connector.name} shows a secret in {', '.join(keys)}", evidence)
-        evidence[connector.name] = {"asked": sorted(shown), "keys": len(shown["control plane"])}
-    return Verified(evidence)
 
 
 @contract(

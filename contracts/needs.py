@@ -57,6 +57,10 @@ _PRESENT: dict[str, tuple[Callable[[Environment], bool], str]] = {
         lambda e: _has_connectors(e) and e.connect is not None and e.connect.log_group is not None,
         "no connector delivers its workers' logs to a log group",
     ),
+    "connect.egress": (
+        lambda e: _has_connectors(e) and e.connect is not None and bool(e.connect.egress),
+        "no host is declared that connectors must reach (connect.egress)",
+    ),
     "connect.canary.sink": (
         lambda e: _has_connectors(e, lambda c: c.connector_class.endswith(".CanarySinkConnector")),
         "the environment has no canary sink (connect.canary)",

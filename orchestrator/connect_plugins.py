@@ -45,6 +45,9 @@ def prepare(connect: ConnectSpec | None, target: Target, progress: Progress) -> 
         for connector in connect.connectors:
             if connector.plugin == plugin.name:
                 check_class(connector, contents)
+        if any(c.plugin == plugin.name and connect.needs_provider(c) for c in connect.connectors):
+            path = target.with_config_provider(path, progress)
+            content_type, digest = "ZIP", hashlib.sha256(path.read_bytes()).hexdigest()
         prepared.append(PluginInputs(plugin.name, content_type, archive=path, sha256=digest))
     return tuple(prepared)
 

@@ -87,6 +87,10 @@ class Target(Protocol):
         """Return a plugin's archive: a jar from a Maven repository, or the canary when `coordinate` is None."""
         ...
 
+    def with_config_provider(self, archive: Path, progress: Progress) -> Path:
+        """Return a plugin's archive with our configuration provider in it."""
+        ...
+
     def connect_rest(self, session: AwsSession, connector_arn: str) -> ConnectRestEndpoint | None:
         """Return the REST interface of a connector's workers, or None where there is none."""
         ...
@@ -133,6 +137,12 @@ class _PluginArchives:
         from orchestrator.embedded.runtime.jars import ensure_artifact
 
         return ensure_artifact(coordinate, cache_home() / "plugins", progress)
+
+    def with_config_provider(self, archive: Path, progress: Progress) -> Path:
+        """Pack the provider beside the plugin's jars; quick when it is cached."""
+        from orchestrator.embedded.runtime.config_provider import with_config_provider
+
+        return with_config_provider(archive, progress)
 
 
 class EmbeddedTarget(_PluginArchives):

@@ -18,6 +18,7 @@ from orchestrator.aws import AwsSession, Credentials
 from orchestrator.environment import CloudEndpoint, Connector, Environment
 from orchestrator.processes import wait_until
 from tests.embedded.conftest import World
+from tests.embedded.connect.held_back import compile_sink, zipped
 
 SPEC = """
 name: connected
@@ -26,6 +27,12 @@ brokers: {count: 1}
 topics: [{name: orders}]
 connect:
   canary: true
+  plugins:
+    - {name: ledger, file: HOME/ledger.jar}
+    - {name: ledger-bare, file: HOME/ledger-bare.zip}
+    - {name: files, maven: "org.apache.kafka:connect-file:4.3.1"}
+  secrets:
+    - {name: ledger, generate: [password], environment: {account: LEDGER_ACCOUNT}}
   connectors:
     - name: canary-sink
       plugin: canary
@@ -37,7 +44,19 @@ connect:
         topics: ephk-canary
         canary.bucket: ${ephk:bucket}
         canary.prefix: connect/canary-sink/
+    - name: ledger
+      plugin: ledger
+      consumes: [orders]
+      config:
+        connector.class: org.example.ledger.LedgerSink
+        topics: orders
+        ledger.file: HOME/ledger.txt
+        ledger.password: {secret: ledger, key: password}
+        ledger.note: "for ${secretsmanager:ledger:account} only"
 """
+
+#: A secret that whoever runs `up` brings along.
+LEDGER_ACCOUNT = "account-4711-0815"
 
 
 @dataclass(frozen=True)
@@ -103,8 +122,12 @@ class Connected:
 @pytest.fixture(scope="session")
 def connected(shared_world: World) -> Connected:
     file = shared_world.home / "connected.yaml"
-    file.write_text(SPEC)
-    lease = shared_world.must("up", file, "--json").json()
+    file.write_text(SPEC.replace("HOME", str(shared_world.home)))
+    compile_sink(shared_world.home, declared=True)
+    zipped(compile_sink(shared_world.home, declared=False))
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("LEDGER_ACCOUNT", LEDGER_ACCOUNT)
+        lease = shared_world.must("up", file, "--json").json()
     info = shared_world.must("cloud", "status", "--json").json()
     cloud = CloudEndpoint(
         region=info["region"],
