@@ -167,7 +167,7 @@ def stack_inputs(
         spec: as asked for.
         session: names region and account.
         zones: availability zones.
-        plugins: what `connect_plugins.prepare` returned for the spec.
+        plugins: what `connect_preflight.prepare` returned for the spec.
         boundary_arn: the account's permissions boundary; None makes one of the environment's own.
     """
     return StackInputs(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from orchestrator import java_client_versions
 from orchestrator.aws import AwsSession, Credentials
 from orchestrator.aws_target import AwsTarget, ProviderName
+from orchestrator.connect_validation import ConnectorToValidate, Judgement
 from orchestrator.embedded import cloud as embedded_cloud
 from orchestrator.embedded.cloud import CloudInfo
 from orchestrator.environment import CloudEndpoint, ConnectRestEndpoint, SchemaRegistry
@@ -91,6 +92,10 @@ class Target(Protocol):
         """Return a plugin's archive with our configuration provider in it."""
         ...
 
+    def validate_connectors(self, wanted: Sequence[ConnectorToValidate], progress: Progress) -> dict[str, Judgement]:
+        """Return what plugins say of their connectors' configurations, by connector."""
+        ...
+
     def connect_rest(self, session: AwsSession, connector_arn: str) -> ConnectRestEndpoint | None:
         """Return the REST interface of a connector's workers, or None where there is none."""
         ...
@@ -143,6 +148,12 @@ class _PluginArchives:
         from orchestrator.embedded.runtime.config_provider import with_config_provider
 
         return with_config_provider(archive, progress)
+
+    def validate_connectors(self, wanted: Sequence[ConnectorToValidate], progress: Progress) -> dict[str, Judgement]:
+        """Load the plugins in a JVM of their own; quick when the same was judged before."""
+        from orchestrator.embedded.runtime.validation import validate_connectors
+
+        return validate_connectors(wanted, progress)
 
 
 class EmbeddedTarget(_PluginArchives):

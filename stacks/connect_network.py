@@ -90,11 +90,13 @@ class ConnectNetwork(pulumi.ComponentResource):
     def _declared(self, wanted: EgressInputs) -> None:
         """Open the one port to the narrowest range that is known of the host."""
         if wanted.service is not None:
-            self._interface_endpoint(wanted.service)
+            own = {"StringEquals": {"aws:PrincipalAccount": self._inputs.account_id}}
+            only_this_account = allow("OnlyThisAccount", ["*"], ["*"], principal="*", condition=own)
+            self._interface_endpoint(wanted.service, only_this_account)
         else:
             self._out(f"connect-to-{wanted.name}", wanted.port, cidr_ipv4=wanted.cidr or self._inputs.cidr)
 
-    def _interface_endpoint(self, service: str, statement: Statement | None = None) -> None:
+    def _interface_endpoint(self, service: str, statement: Statement) -> None:
         """Have a service's private name resolve to addresses in the workers' subnets; one endpoint for each service."""
         if service in self._services:
             return
@@ -111,7 +113,7 @@ class ConnectNetwork(pulumi.ComponentResource):
                 subnet_ids=[subnet.id for subnet in self._network.subnets],
                 security_group_ids=[self._endpoint_group.id],
                 private_dns_enabled=True,
-                policy=None if statement is None else document(statement),
+                policy=document(statement),
                 tags=tagged(self._inputs, f"{self._name}-{short}"),
                 opts=self._own,
             )

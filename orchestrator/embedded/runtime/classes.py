@@ -17,6 +17,8 @@ SOURCES = _JAVA / "kafka"
 CANARY_SOURCES = _JAVA / "connect"
 #: Sources of the configuration provider that is packed with plugins.
 PROVIDER_SOURCES = _JAVA / "secrets"
+#: Sources of the program that lets plugins judge configurations.
+PREFLIGHT_SOURCES = _JAVA / "preflight"
 
 _DEADLINE_S = 120
 _EPOCH = (1980, 1, 1, 0, 0, 0)

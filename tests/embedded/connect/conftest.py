@@ -19,6 +19,7 @@ from orchestrator.environment import CloudEndpoint, Connector, Environment
 from orchestrator.processes import wait_until
 from tests.embedded.conftest import World
 from tests.embedded.connect.held_back import compile_sink, zipped
+from tests.embedded.connect.tls_host import TlsHost
 
 SPEC = """
 name: connected
@@ -31,6 +32,9 @@ connect:
     - {name: ledger, file: HOME/ledger.jar}
     - {name: ledger-bare, file: HOME/ledger-bare.zip}
     - {name: files, maven: "org.apache.kafka:connect-file:4.3.1"}
+  egress:
+    - {host: localhost, port: 4711, tls: true, ca_file: HOME/host-ca.pem}
+    - {host: sts.us-east-1.amazonaws.com, port: 443, endpoint: sts}
   secrets:
     - {name: ledger, generate: [password], environment: {account: LEDGER_ACCOUNT}}
   connectors:
@@ -66,6 +70,7 @@ class Connected:
     world: World
     environment: Environment
     session: AwsSession
+    host: TlsHost
 
     @property
     def connect(self) -> Any:
@@ -106,6 +111,46 @@ class Connected:
         with urllib.request.urlopen(url, timeout=10) as answer:
             return json.load(answer)
 
+    def update(self, name: str, **changes: str) -> Any:
+        """Change a connector's configuration behind the spec, and return how the operation ended."""
+        arn = self.connector(name).arn
+        live = self.live(arn)
+        operation = self.connect.update_connector(
+            connectorArn=arn,
+            currentVersion=live["currentVersion"],
+            connectorConfiguration={**live["connectorConfiguration"], **changes},
+        )["connectorOperationArn"]
+        self.settle(arn, "RUNNING", "FAILED")
+        return self.connect.describe_connector_operation(connectorOperationArn=operation)
+
+    @contextmanager
+    def changed(self, name: str, **changes: str) -> Iterator[None]:
+        """Have another configuration live for a while."""
+        arn = self.connector(name).arn
+        before = self.live(arn)["connectorConfiguration"]
+        assert self.update(name, **changes)["connectorOperationState"] == "UPDATE_COMPLETE"
+        try:
+            yield
+        finally:
+            version = self.live(arn)["currentVersion"]
+            self.connect.update_connector(connectorArn=arn, currentVersion=version, connectorConfiguration=before)
+            self.settle(arn, "RUNNING")
+
+    @contextmanager
+    def fewer_rights(self, role_arn: str, sid: str) -> Iterator[None]:
+        """Take one statement out of a role's policy for a while."""
+        iam, role = self.session.client("iam"), role_arn.rsplit("/", 1)[1]
+        (name,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
+        policy = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+        left = [statement for statement in policy["Statement"] if statement["Sid"] != sid]
+        assert len(left) < len(policy["Statement"])
+        changed = json.dumps({**policy, "Statement": left})
+        iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=changed)
+        try:
+            yield
+        finally:
+            iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(policy))
+
     @contextmanager
     def more_rights(self, role_arn: str, actions: list[str], resources: list[str]) -> Iterator[None]:
         """Give a role more than it should have for a while."""
@@ -120,9 +165,12 @@ class Connected:
 
 
 @pytest.fixture(scope="session")
-def connected(shared_world: World) -> Connected:
+def connected(shared_world: World) -> Iterator[Connected]:
     file = shared_world.home / "connected.yaml"
-    file.write_text(SPEC.replace("HOME", str(shared_world.home)))
+    host = TlsHost(shared_world.home)
+    host.start()
+    (shared_world.home / "host-ca.pem").write_text(host.authority.pem)
+    file.write_text(SPEC.replace("HOME", str(shared_world.home)).replace("4711", str(host.port)))
     compile_sink(shared_world.home, declared=True)
     zipped(compile_sink(shared_world.home, declared=False))
     with pytest.MonkeyPatch.context() as environment:
@@ -137,4 +185,5 @@ def connected(shared_world: World) -> Connected:
         ca_bundle=info["ca_bundle"],
     )
     session = AwsSession(cloud, Credentials(info["access_key_id"], info["secret_access_key"]))
-    return Connected(shared_world, Environment.model_validate(lease["environment"]), session)
+    yield Connected(shared_world, Environment.model_validate(lease["environment"]), session, host)
+    host.stop()

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import signal
 import uuid
-import zipfile
-from collections.abc import Iterator
 from typing import Any
 
 import psutil
-import pytest
 
-from contracts.canary_records import await_arrival, numbers, send
+from contracts.canary_records import await_arrival, send
 from contracts.connect_access import rest
 from contracts.model import Watch
-from orchestrator.embedded.runtime.canary import ensure_canary_plugin
 from orchestrator.processes import wait_until
-from orchestrator.progress import SilentProgress
 from tests.embedded.connect.conftest import Connected
 
 
@@ -58,34 +52,6 @@ def test_workers_keep_their_secrets_out_of_arguments_and_out_of_others_reach(con
     assert os.stat(directory).st_mode & 0o077 == 0  # noqa: PTH116
 
 
-@pytest.fixture(scope="module")
-def bare_plugin(connected: Connected) -> Iterator[str]:
-    """The canary's own jar, without the file that declares its connectors: like any jar that somebody brings along."""
-    bundle = zipfile.ZipFile(ensure_canary_plugin(SilentProgress()))
-    jar = zipfile.ZipFile(io.BytesIO(bundle.read("ephk-canary/ephk-canary.jar")))
-    stripped = io.BytesIO()
-    with zipfile.ZipFile(stripped, "w") as writer:
-        for entry in jar.infolist():
-            if not entry.filename.startswith("META-INF/services/"):
-                writer.writestr(entry, jar.read(entry))
-    bucket = connected.environment.bucket
-    assert bucket is not None
-    key = f"plugins/bare-{uuid.uuid4().hex}.jar"
-    connected.session.client("s3").put_object(Bucket=bucket.name, Key=key, Body=stripped.getvalue())
-    arn: str = connected.connect.create_custom_plugin(
-        name=f"ephk-{connected.environment.lease_id}-bare",
-        contentType="JAR",
-        location={"s3Location": {"bucketArn": f"arn:aws:s3:::{bucket.name}", "fileKey": key}},
-        tags=connected.environment.tags,
-    )["customPluginArn"]
-    assert wait_until(
-        lambda: connected.connect.describe_custom_plugin(customPluginArn=arn)["customPluginState"] == "ACTIVE",
-        deadline_s=20,
-    )
-    yield arn
-    connected.connect.delete_custom_plugin(customPluginArn=arn)
-
-
 def create(connected: Connected, like: str, **changes: Any) -> str:
     """Make a connector as an existing one is, but for some changes; it is the caller's to delete."""
     seen = connected.live(connected.connector(like).arn)
@@ -110,23 +76,6 @@ def remove(connected: Connected, arn: str) -> None:
     connected.connect.delete_connector(connectorArn=arn)
     left = lambda: [c["connectorArn"] for c in connected.connect.list_connectors()["connectors"]]  # noqa: E731
     assert wait_until(lambda: arn not in left(), deadline_s=30)
-
-
-def test_a_plugin_that_declares_nothing_is_found_by_scanning_and_runs(connected: Connected, bare_plugin: str) -> None:
-    configuration = {**connected.connector("canary-source").config, "canary.stream": "bare", "canary.count": "3"}
-    arn = create(
-        connected,
-        "canary-source",
-        plugins=[{"customPlugin": {"customPluginArn": bare_plugin, "revision": 1}}],
-        connectorConfiguration=configuration,
-    )
-    try:
-        assert connected.settle(arn, "RUNNING", "FAILED")["connectorState"] == "RUNNING"
-        with connected.access() as access:
-            found = numbers(access, "ephk-canary-numbers", 3, Watch(60))
-        assert {0, 1, 2} <= set(found)
-    finally:
-        remove(connected, arn)
 
 
 def test_why_a_connector_does_not_run(connected: Connected) -> None:

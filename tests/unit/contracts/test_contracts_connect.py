@@ -15,7 +15,7 @@ from contracts.model import Failed, ProbeError, Verified
 from contracts.needs import unmet
 from contracts.registry import load
 from contracts.tls import Alert, Closed, ServerHello
-from orchestrator.environment import Connector, ConnectRestEndpoint, KafkaConnect
+from orchestrator.environment import Connector, ConnectRestEndpoint, Egress, KafkaConnect
 from tests.unit.contracts.builders import environment
 
 URL = "https://127.0.0.1:1"
@@ -167,6 +167,7 @@ def test_what_is_not_there_is_not_covered() -> None:
                 connector(name="s", connector_class="io.ephk.connect.CanarySourceConnector"),
             ),
             log_group="/g",
+            egress=(Egress(host="db", port=5432),),
         )
     )
-    assert [unmet(whole, (need,)) for need in sorted(needs) if need.startswith("connect")] == [None] * 5
+    assert [unmet(whole, (need,)) for need in sorted(needs) if need.startswith("connect")] == [None] * 6
