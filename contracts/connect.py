@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from contracts.access import Access
 from contracts.connect_access import ANSWER_S, connectors, live, rest, undisturbed, with_rest
@@ -15,8 +18,11 @@ from orchestrator.environment import Connector
 
 _GUIDE = "Amazon MSK Developer Guide, Understand connectors"
 _POLL_S = 0.2
-#: Statuses with which a worker refuses to look at a configuration at all: no such class, or of another kind.
-_REFUSED = (400, 404)
+#: Statuses with which a worker refuses to look at a configuration at all: no such class, or of another kind, or a
+#: reference that its configuration provider cannot resolve.
+_REFUSED = (400, 404, 500)
+#: What the control plane says of a connector whose class its workers do not find.
+_NO_CLASS = re.compile(r"Failed to find any class|ClassNotFoundException|NoClassDefFoundError")
 
 
 def judge_running(seen: Mapping[str, Mapping[str, Any]], statuses: Mapping[str, Any]) -> Outcome:
@@ -68,7 +74,10 @@ def running(access: Access, watch: Watch) -> Outcome:
 
 
 def judge_plugins(
-    wanted: Mapping[str, str], states: Mapping[str, str], installed: Mapping[str, Mapping[str, str]]
+    wanted: Mapping[str, str],
+    states: Mapping[str, str],
+    installed: Mapping[str, Mapping[str, str]],
+    failures: Mapping[str, str],
 ) -> Outcome:
     """Judge whether declared plugins are installed.
 
@@ -76,6 +85,7 @@ def judge_plugins(
         wanted: the connector class, by connector.
         states: the custom plugin's state, by connector.
         installed: the version by class that the workers know, by connector; absent without REST.
+        failures: why the control plane says that a connector failed, by connector.
     """
     evidence = {
         name: {"plugin": states[name], **({"version": installed[name].get(kind)} if name in installed else {})}
@@ -84,6 +94,8 @@ def judge_plugins(
     for name, kind in wanted.items():
         if states[name] != "ACTIVE":
             return Failed(f"the plugin of {name} is {states[name]}", evidence)
+        if _NO_CLASS.search(failures.get(name, "")):
+            return Failed(f"the workers of {name} lack a class: {failures[name]}", evidence)
         if name in installed and kind not in installed[name]:
             return Failed(f"the workers of {name} have no plugin with the class {kind}", evidence)
     return Verified(evidence)
@@ -101,9 +113,12 @@ def judge_plugins(
 def plugins(access: Access, watch: Watch) -> Outcome:
     """Ask the control plane for the plugin, and the workers for their classes."""
     states: dict[str, str] = {}
+    failures: dict[str, str] = {}
     client = access.client("kafkaconnect")
     for connector in connectors(access.environment):
-        plugin = live(access, connector, watch)["plugins"][0]["customPlugin"]
+        seen = live(access, connector, watch)
+        failures[connector.name] = seen.get("stateDescription", {}).get("message", "")
+        plugin = seen["plugins"][0]["customPlugin"]
         answer = client.describe_custom_plugin(customPluginArn=plugin["customPluginArn"])
         states[connector.name] = answer["customPluginState"]
     installed: dict[str, dict[str, str]] = {}
@@ -112,7 +127,7 @@ def plugins(access: Access, watch: Watch) -> Outcome:
         known = rest(access, connector, watch).call("GET", "/connector-plugins")
         installed[connector.name] = {item["class"]: item.get("version", "unknown") for item in known}
     wanted = {connector.name: connector.connector_class for connector in connectors(access.environment)}
-    return judge_plugins(wanted, states, installed)
+    return judge_plugins(wanted, states, installed, failures)
 
 
 @contract(
@@ -233,8 +248,13 @@ def logs_arrive(access: Access, watch: Watch) -> Outcome:
 
 
 def _stream_with_lines(logs: Any, group: str | None, prefix: str) -> str | None:
-    """Return a log stream with this prefix that has an event, or None."""
-    found = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=f"{prefix}-")
+    """Return a log stream with this prefix that has an event, or None; also when the group itself is gone."""
+    try:
+        found = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=f"{prefix}-")
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceNotFoundException":
+            raise
+        return None
     for stream in found["logStreams"]:
         name = str(stream["logStreamName"])
         if logs.get_log_events(logGroupName=group, logStreamName=name, limit=1)["events"]:

@@ -20,8 +20,10 @@ _POLL_S = 0.1
 _BUSY = frozenset({"RESTARTING", "UPDATING", "PAUSING", "RESUMING"})
 
 
-def judge_delivery(sent: Sequence[str], seen: Mapping[str, int], evidence: Mapping[str, Any]) -> Outcome:
-    """Judge what arrived of numbered records: each at least once."""
+def judge_delivery(
+    sent: Sequence[str], seen: Mapping[str, int], evidence: Mapping[str, Any], cause: str = ""
+) -> Outcome:
+    """Judge what arrived of numbered records: each at least once; `cause` says why the sink stopped, if it did."""
     missing = [value for value in sent if value not in seen]
     more = {
         **evidence,
@@ -30,7 +32,8 @@ def judge_delivery(sent: Sequence[str], seen: Mapping[str, int], evidence: Mappi
         "delivered_again": sum(count - 1 for count in seen.values()),
     }
     if missing:
-        return Failed(f"{len(missing)} of {len(sent)} records did not arrive in the bucket", more)
+        why = f": {cause}" if cause else ""
+        return Failed(f"{len(missing)} of {len(sent)} records did not arrive in the bucket{why}", more)
     return Verified(more)
 
 
@@ -84,9 +87,10 @@ def _delivers(access: Access, watch: Watch) -> Outcome:
         return Failed(problem)
     begun = time.monotonic()
     batch = send(access, topic, _RECORDS, watch)
-    seen = await_arrival(access, sink, batch, watch)
+    seen = await_arrival(access, sink, batch, watch, lambda: _not_running(access, sink, watch))
     evidence = {"topic": topic, "partitions": len(batch.first), "seconds": round(time.monotonic() - begun, 2)}
-    return judge_delivery(batch.values, seen, evidence)
+    cause = "" if len(seen) == len(batch.values) else _not_running(access, sink, watch)
+    return judge_delivery(batch.values, seen, evidence, cause)
 
 
 def judge_numbers(found: Sequence[int], *, at_least: int) -> Verified | Failed:

@@ -63,7 +63,7 @@ connect:
 LEDGER_ACCOUNT = "account-4711-0815"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Connected:
     """The environment, and the administrator's session."""
 
@@ -122,6 +122,18 @@ class Connected:
         )["connectorOperationArn"]
         self.settle(arn, "RUNNING", "FAILED")
         return self.connect.describe_connector_operation(connectorOperationArn=operation)
+
+    def refresh(self) -> None:
+        """Take over where the workers' REST interfaces are now: those that were started since listen elsewhere."""
+        connect = self.environment.connect
+        assert connect is not None
+        now = []
+        for connector in connect.connectors:
+            urls = tuple(self.rest(connector.arn)["urls"])
+            assert connector.rest is not None
+            now.append(connector.model_copy(update={"rest": connector.rest.model_copy(update={"urls": urls})}))
+        renewed = connect.model_copy(update={"connectors": tuple(now)})
+        self.environment = self.environment.model_copy(update={"connect": renewed})
 
     @contextmanager
     def changed(self, name: str, **changes: str) -> Iterator[None]:

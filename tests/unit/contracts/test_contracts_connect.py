@@ -52,10 +52,12 @@ def test_not_running(seen: Any, status: Any, words: str) -> None:
 
 def test_plugins() -> None:
     wanted = {"c": "a.B"}
-    assert isinstance(judge_plugins(wanted, {"c": "ACTIVE"}, {"c": {"a.B": "1"}}), Verified)
-    assert isinstance(judge_plugins(wanted, {"c": "ACTIVE"}, {}), Verified)
-    assert "CREATE_FAILED" in reason(judge_plugins(wanted, {"c": "CREATE_FAILED"}, {}))
-    assert "no plugin with the class a.B" in reason(judge_plugins(wanted, {"c": "ACTIVE"}, {"c": {"x.Y": "1"}}))
+    assert isinstance(judge_plugins(wanted, {"c": "ACTIVE"}, {"c": {"a.B": "1"}}, {}), Verified)
+    assert isinstance(judge_plugins(wanted, {"c": "ACTIVE"}, {}, {}), Verified)
+    assert "CREATE_FAILED" in reason(judge_plugins(wanted, {"c": "CREATE_FAILED"}, {}, {}))
+    assert "no plugin with the class a.B" in reason(judge_plugins(wanted, {"c": "ACTIVE"}, {"c": {"x.Y": "1"}}, {}))
+    failures = {"c": "Failed to find any class that implements Connector and which name matches a.B"}
+    assert "lack a class: Failed to find" in reason(judge_plugins(wanted, {"c": "ACTIVE"}, {}, failures))
 
 
 def test_validation() -> None:
