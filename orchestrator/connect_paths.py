@@ -63,8 +63,7 @@ def _addresses(spec: EnvironmentSpec, connect: ConnectSpec) -> Item:
     zones = spec.network.zones
     size = 2 ** (32 - ipaddress.ip_network(spec.network.cidr).prefixlen - _SUBNET_BITS) - _RESERVED
     workers = sum(-(-connector.workers // zones) for connector in connect.connectors)
-    services = {host.endpoint for host in connect.egress if host.endpoint}
-    services |= {"secretsmanager"} if connect.secrets else set()
+    services = connect.endpoint_services()
     brokers = spec.brokers.count // zones
     needed = workers + brokers + len(services)
     what = f"{needed} addresses in a subnet ({workers} workers, {brokers} brokers, {len(services)} endpoints)"

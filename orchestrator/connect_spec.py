@@ -204,6 +204,11 @@ class ConnectSpec(_Strict):
         """Tell whether a connector's plugin must have our configuration provider in its archive."""
         return bool(self.secrets_of(connector)) and not connect_secrets.brings_provider(self.worker_config)
 
+    def endpoint_services(self) -> tuple[str, ...]:
+        """Return the AWS services that workers reach by an interface endpoint of their own."""
+        declared = {host.endpoint for host in self.egress if host.endpoint is not None}
+        return tuple(sorted(declared | ({"secretsmanager"} if self.secrets else set())))
+
     def secret_names(self, prefix: str) -> dict[str, str]:
         """Return the secrets' names in the account, by the spec's; `prefix` is the environment's."""
         return {secret.name: secret.full_name(prefix) for secret in self.secrets}
