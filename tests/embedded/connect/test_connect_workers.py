@@ -119,8 +119,9 @@ def test_why_a_connector_does_not_run(connected: Connected) -> None:
             seen = connected.settle(arn, "FAILED", "RUNNING")
             assert seen["connectorState"] == "FAILED", name
             assert mistakes[name][1] in seen["stateDescription"]["message"]
+        full_name = connected.live(arns["class"])["connectorName"]
         broken = connected.connector("canary-sink").model_copy(
-            update={"name": "broken", "arn": arns["class"], "rest": None}
+            update={"name": "broken", "arn": arns["class"], "rest": None, "full_name": full_name}
         )
         connect = connected.environment.connect
         assert connect is not None
@@ -131,6 +132,8 @@ def test_why_a_connector_does_not_run(connected: Connected) -> None:
             result = connected.one(contract, of=other)
             assert result.status == "failed"
             assert "Failed to find any class that implements Connector" in result.reason
+        logs = connected.one("connect.logs.arrive", of=other, deadline_s=3)  # it was made without log delivery
+        assert (logs.status, logs.reason) == ("failed", f"{connect.log_group} has no line of broken")
     finally:
         for arn in arns.values():
             remove(connected, arn)

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
+import uuid
 from pathlib import Path
+
+import pytest
 
 from contracts.canary_records import send
 from contracts.connect_access import rest
@@ -115,3 +119,31 @@ def test_a_reference_that_cannot_be_resolved_says_why(connected: Connected) -> N
     with connected.access() as access:
         shown = rest(access, ledger, Watch(30)).call("GET", f"/connectors/{ledger.full_name}/config")
     assert shown["ledger.note"] == ledger.config["ledger.note"]
+
+
+@pytest.mark.parametrize("key", ["database.password", "ledger.title"])
+def test_a_secret_in_a_configuration_fails(connected: Connected, key: str) -> None:
+    """By its key, or by its value under an innocent one."""
+    password = secret_of(connected)["password"]
+    with connected.changed(
+        "ledger", **{key: "in-the-clear" if key.endswith(".password") else f"opens with {password}"}
+    ):
+        result = connected.one("connect.secrets.not-exposed")
+    assert result.reason == f"control plane: ledger shows a secret in {key}"
+
+
+def test_a_secret_in_a_log_fails(connected: Connected) -> None:
+    """A plugin that prints what it was given."""
+    assert connected.environment.connect is not None
+    group, password = connected.environment.connect.log_group, secret_of(connected)["password"]
+    stream = f"{connected.connector('ledger').full_name}-{uuid.uuid4().hex}-1"
+    logs = connected.session.client("logs")
+    logs.create_log_stream(logGroupName=group, logStreamName=stream)
+    try:
+        line = {"timestamp": int(time.time() * 1000), "message": f"connecting with {password}"}
+        logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=[line])
+        result = connected.one("connect.secrets.not-exposed")
+        assert result.reason == f"log stream {stream}: ledger wrote a secret"
+        assert password not in str(result.as_dict())
+    finally:
+        logs.delete_log_stream(logGroupName=group, logStreamName=stream)
