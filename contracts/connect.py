@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -13,6 +12,7 @@ from contracts.access import Access
 from contracts.connect_access import ANSWER_S, connectors, live, rest, undisturbed, with_rest
 from contracts.model import Failed, Outcome, Verified, Watch
 from contracts.registry import contract
+from orchestrator.connect_causes import explained, hop, state_problem
 from orchestrator.connect_rest import ConnectRestError, first_cause
 from orchestrator.environment import Connector
 
@@ -21,8 +21,6 @@ _POLL_S = 0.2
 #: Statuses with which a worker refuses to look at a configuration at all: no such class, or of another kind, or a
 #: reference that its configuration provider cannot resolve.
 _REFUSED = (400, 404, 500)
-#: What the control plane says of a connector whose class its workers do not find.
-_NO_CLASS = re.compile(r"Failed to find any class|ClassNotFoundException|NoClassDefFoundError")
 
 
 def judge_running(seen: Mapping[str, Mapping[str, Any]], statuses: Mapping[str, Any]) -> Outcome:
@@ -35,9 +33,8 @@ def judge_running(seen: Mapping[str, Mapping[str, Any]], statuses: Mapping[str, 
     evidence: dict[str, Any] = {}
     for name, answer in seen.items():
         evidence[name] = {"control_plane": answer["connectorState"]}
-        if answer["connectorState"] != "RUNNING":
-            why = answer.get("stateDescription", {}).get("message", "no reason is given")
-            return Failed(f"{name} is {answer['connectorState']}: {why}", evidence)
+        if problem := state_problem(answer):
+            return Failed(f"{name} {problem}", evidence)
         status = statuses.get(name)
         if status is None:
             continue
@@ -48,8 +45,9 @@ def judge_running(seen: Mapping[str, Mapping[str, Any]], statuses: Mapping[str, 
         for part in (status["connector"], *status["tasks"]):
             if part["state"] != "RUNNING":
                 what = f"task {part['id']}" if "id" in part else "the connector"
-                cause = first_cause(part.get("trace", "")) or "no trace"
-                return Failed(f"{name}: {what} is {part['state']}: {cause}", evidence)
+                cause = first_cause(part.get("trace", ""))
+                why = explained(cause) if cause else "no trace"
+                return Failed(f"{name}: {what} is {part['state']}: {why}", evidence)
     return Verified(evidence)
 
 
@@ -94,7 +92,7 @@ def judge_plugins(
     for name, kind in wanted.items():
         if states[name] != "ACTIVE":
             return Failed(f"the plugin of {name} is {states[name]}", evidence)
-        if _NO_CLASS.search(failures.get(name, "")):
+        if hop(failures.get(name, "")) == "class not found":
             return Failed(f"the workers of {name} lack a class: {failures[name]}", evidence)
         if name in installed and kind not in installed[name]:
             return Failed(f"the workers of {name} have no plugin with the class {kind}", evidence)

@@ -11,6 +11,7 @@ from contracts.canary_records import Batch, await_arrival, numbers, send
 from contracts.connect_access import SINK_CLASS, SOURCE_CLASS, live, of_class, undisturbed
 from contracts.model import Failed, Outcome, ProbeError, Verified, Watch
 from contracts.registry import contract
+from orchestrator.connect_causes import state_problem
 from orchestrator.environment import Connector
 
 _RECORDS = 20
@@ -58,11 +59,8 @@ def _the_source(access: Access) -> Connector:
 
 def _not_running(access: Access, connector: Connector, watch: Watch) -> str:
     """Return why a connector cannot deliver, empty when it runs."""
-    answer = live(access, connector, watch)
-    if answer["connectorState"] == "RUNNING":
-        return ""
-    why = answer.get("stateDescription", {}).get("message", "no reason is given")
-    return f"{connector.name} is {answer['connectorState']}: {why}"
+    problem = state_problem(live(access, connector, watch))
+    return f"{connector.name} {problem}" if problem else ""
 
 
 @contract(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from orchestrator.aws import AwsSession
+from orchestrator.connect_causes import state_problem
 from orchestrator.connect_secrets import with_full_names
 from orchestrator.connect_spec import ConnectorSpec, ConnectSpec
 from orchestrator.environment import Connector, KafkaConnect
@@ -82,9 +83,8 @@ def difference(
         operations: its operations, the newest first.
         secret_names: the account's names of secrets, by the spec's.
     """
-    if live["connectorState"] != "RUNNING":
-        why = live.get("stateDescription", {}).get("message", "no reason is given")
-        return f"it is {live['connectorState']}: {why}"
+    if problem := state_problem(live):
+        return f"it {problem}"
     if operations and operations[0]["connectorOperationState"].endswith("_FAILED"):
         return f"its last change ended {operations[0]['connectorOperationState']}"
     actual = live["connectorConfiguration"]

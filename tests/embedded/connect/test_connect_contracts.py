@@ -86,8 +86,9 @@ def test_roles_that_lost_a_grant_fail_with_the_action(connected: Connected) -> N
     assert "20 of 20 records did not arrive in the bucket: canary-sink is FAILED" in delivered.reason
     assert "s3:PutObject" in delivered.reason
     assert "Status Code: 403" in delivered.reason
+    assert "(bucket permission) task 0 failed" in running.reason
+    assert counted.reason.startswith("canary-source is FAILED: (ACL) task 0 failed: ")
     assert "TopicAuthorizationException" in counted.reason
-    assert "is FAILED: task 0 failed" in running.reason
     assert connected.one("connect.canary.delivers").status == "verified"
 
 

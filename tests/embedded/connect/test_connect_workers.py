@@ -19,6 +19,7 @@ import pytest
 from contracts.canary_records import await_arrival, send
 from contracts.connect_access import rest
 from contracts.model import Watch
+from orchestrator.connect_causes import hop
 from orchestrator.connect_readback import describe
 from orchestrator.environment import KafkaConnect
 from orchestrator.errors import EphkError
@@ -90,7 +91,7 @@ def remove(connected: Connected, arn: str) -> None:
 
 
 def test_why_a_connector_does_not_run(connected: Connected) -> None:
-    """Three mistakes side by side, since each waits for a worker of its own."""
+    """Three mistakes side by side, since each waits for a worker of its own; each names its hop."""
     config = connected.connector("canary-sink").config
     operator = connected.environment.roles["operator"]
     mistakes: dict[str, tuple[dict[str, Any], str]] = {
@@ -119,6 +120,8 @@ def test_why_a_connector_does_not_run(connected: Connected) -> None:
             seen = connected.settle(arn, "FAILED", "RUNNING")
             assert seen["connectorState"] == "FAILED", name
             assert mistakes[name][1] in seen["stateDescription"]["message"]
+            hops = {"role": "role's trust", "class": "class not found", "password": "login"}
+            assert hop(seen["stateDescription"]["message"]) == hops[name]
         full_name = connected.live(arns["class"])["connectorName"]
         broken = connected.connector("canary-sink").model_copy(
             update={"name": "broken", "arn": arns["class"], "rest": None, "full_name": full_name}
