@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+_TASK = "task"
 #: The hop and what workers, plugins and AWS say there; the most telling first, since one text may hold several.
 _HOPS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (hop, re.compile(pattern))
@@ -35,12 +36,13 @@ _HOPS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
 
 def hop(message: str) -> str:
     """Return the hop that a message speaks of; `task` when it names none that is known."""
-    return next((name for name, pattern in _HOPS if pattern.search(message)), "task")
+    return next((name for name, pattern in _HOPS if pattern.search(message)), _TASK)
 
 
 def explained(message: str) -> str:
-    """Return a cause with its hop in front."""
-    return f"({hop(message)}) {message}"
+    """Return a cause with its hop in front; one that names no known hop stands for itself."""
+    found = hop(message)
+    return message if found == _TASK else f"({found}) {message}"
 
 
 def state_problem(answer: Mapping[str, Any]) -> str:

@@ -139,7 +139,7 @@ def test_a_connector_that_is_as_declared_has_no_difference() -> None:
 @pytest.mark.parametrize(
     ("live", "operations", "words"),
     [
-        ({"connectorState": "FAILED", "stateDescription": {"message": "no bucket"}}, [], "it is FAILED: (task) no bucket"),
+        ({"connectorState": "FAILED", "stateDescription": {"message": "no bucket"}}, [], "it is FAILED: no bucket"),
         ({}, [{"connectorOperationState": "UPDATE_FAILED"}], "its last change ended UPDATE_FAILED"),
         ({"connectorConfiguration": {**CONFIGURATION, "connector.class": "old"}}, [], "connector.class"),
         ({"connectorConfiguration": {"connector.class": "a.B", "bucket": "x"}}, [], "tasks.max"),
