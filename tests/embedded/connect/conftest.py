@@ -14,10 +14,10 @@ import pytest
 from contracts.access import Access
 from contracts.model import Result
 from contracts.runner import run
-from orchestrator.aws import AwsSession, Credentials
-from orchestrator.environment import CloudEndpoint, Connector, Environment
+from orchestrator.aws import AwsSession
+from orchestrator.environment import Connector, Environment
 from orchestrator.processes import wait_until
-from tests.embedded.conftest import World
+from tests.embedded.conftest import World, end_world, new_world
 from tests.embedded.connect.held_back import compile_sink, zipped
 from tests.embedded.connect.tls_host import TlsHost
 
@@ -176,26 +176,25 @@ class Connected:
             iam.delete_role_policy(RoleName=role, PolicyName="more")
 
 
-@pytest.fixture(scope="session")
-def connected(shared_world: World) -> Iterator[Connected]:
-    file = shared_world.home / "connected.yaml"
-    host = TlsHost(shared_world.home)
-    host.start()
-    (shared_world.home / "host-ca.pem").write_text(host.authority.pem)
-    file.write_text(SPEC.replace("HOME", str(shared_world.home)).replace("4711", str(host.port)))
-    compile_sink(shared_world.home, declared=True)
-    zipped(compile_sink(shared_world.home, declared=False))
+@pytest.fixture(scope="package")
+def connected() -> Iterator[Connected]:
+    world = new_world("connect")
+    host = TlsHost(world.home)
+    try:
+        host.start()
+        yield bring_up(world, host)
+    finally:
+        end_world(world)
+        host.stop()
+
+
+def bring_up(world: World, host: TlsHost) -> Connected:
+    file = world.home / "connected.yaml"
+    file.write_text(SPEC.replace("HOME", str(world.home)).replace("4711", str(host.port)))
+    (world.home / "host-ca.pem").write_text(host.authority.pem)
+    compile_sink(world.home, declared=True)
+    zipped(compile_sink(world.home, declared=False))
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("LEDGER_ACCOUNT", LEDGER_ACCOUNT)
-        lease = shared_world.must("up", file, "--json").json()
-    info = shared_world.must("cloud", "status", "--json").json()
-    cloud = CloudEndpoint(
-        region=info["region"],
-        account_id=info["account_id"],
-        endpoint_url=info["endpoint"],
-        http_endpoint_url=info["http_endpoint"],
-        ca_bundle=info["ca_bundle"],
-    )
-    session = AwsSession(cloud, Credentials(info["access_key_id"], info["secret_access_key"]))
-    yield Connected(shared_world, Environment.model_validate(lease["environment"]), session, host)
-    host.stop()
+        lease = world.must("up", file, "--json").json()
+    return Connected(world, Environment.model_validate(lease["environment"]), world.administrator(), host)
