@@ -133,6 +133,16 @@ class Target(Protocol):
 class _PluginArchives:
     """Plugins are fetched and built on this machine, wherever they are uploaded to."""
 
+    def prepare_plugins(self, progress: Progress) -> None:
+        """Build what goes with plugins: the canary, the configuration provider, the program that judges; all cached."""
+        from orchestrator.embedded.runtime.canary import ensure_canary_plugin
+        from orchestrator.embedded.runtime.config_provider import ensure_config_provider
+        from orchestrator.embedded.runtime.validation import ensure_validator
+
+        ensure_canary_plugin(progress)
+        ensure_config_provider(progress)
+        ensure_validator(progress)
+
     def plugin_archive(self, coordinate: str | None, progress: Progress) -> Path:
         """Fetch a jar of an exact version, or build the canary; quick when it is cached."""
         if coordinate is None:

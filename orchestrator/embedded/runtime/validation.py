@@ -25,6 +25,11 @@ _MAIN = "io.ephk.preflight.ValidateConnectors"
 _DEADLINE_S = 120
 
 
+def ensure_validator(progress: Progress) -> Path:
+    """Return the jar of the program that loads plugins, built when it is not there; raises EphkError."""
+    return ensure_own_jar("preflight", cache_home() / "plugins", PREFLIGHT_SOURCES, progress)
+
+
 def validate_connectors(wanted: Sequence[ConnectorToValidate], progress: Progress) -> dict[str, Judgement]:
     """Return what the plugins say of each connector's configuration, by connector.
 
@@ -35,7 +40,7 @@ def validate_connectors(wanted: Sequence[ConnectorToValidate], progress: Progres
     """
     if not wanted:
         return {}
-    own = ensure_own_jar("preflight", cache_home() / "plugins", PREFLIGHT_SOURCES, progress)
+    own = ensure_validator(progress)
     kept = {item.name: _kept_at(item, own) for item in wanted}
     missing = [item for item in wanted if not kept[item.name].is_file()]
     if missing:
