@@ -10,6 +10,7 @@ from typing import Literal
 
 from orchestrator.connect_egress import EgressSpec
 from orchestrator.connect_spec import ConnectorSpec, ConnectSpec
+from orchestrator.errors import UsageError
 from orchestrator.spec import EnvironmentSpec
 
 Status = Literal["ok", "failed", "not_covered"]
@@ -92,6 +93,10 @@ def _connections(spec: EnvironmentSpec, connect: ConnectSpec, *, on_aws: bool) -
 
 def _declared(spec: EnvironmentSpec, host: EgressSpec, *, on_aws: bool) -> Item:
     subject = f"host {host.host}:{host.port}"
+    try:
+        host.described()
+    except UsageError as error:
+        return ("failed", subject, error.message, "Correct 'ca_file'; it is looked for from the current directory.")
     if host.endpoint is not None:
         return ("ok", subject, f"an interface endpoint of {host.endpoint} with private DNS is made", "")
     vpc = ipaddress.ip_network(spec.network.cidr)

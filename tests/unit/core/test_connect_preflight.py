@@ -69,6 +69,8 @@ def test_more_connections_than_a_broker_takes_are_refused() -> None:
         ({"host": "203.0.113.9", "port": 443}, "failed", "security group: lets out to 10.42.0.0/16"),
         ({"host": "203.0.113.9", "port": 443, "cidr": "203.0.113.0/24"}, "failed", "route: 203.0.113.9 is outside"),
         ({"host": "sts.us-east-1.amazonaws.com", "port": 443, "endpoint": "sts"}, "ok", "private DNS"),
+        ({"host": "10.42.7.7", "port": 1, "tls": True, "ca_file": "/nowhere/ca.pem"}, "failed", "cannot read /nowhere"),
+        ({"host": "10.42.7.7", "port": 1, "tls": True, "ca_file": __file__}, "failed", "holds no certificate"),
     ],
 )
 def test_a_declared_host_has_a_way_or_not(host: dict[str, Any], status: str, words: str) -> None:
