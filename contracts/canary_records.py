@@ -6,7 +6,7 @@ import json
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,8 @@ from contracts.model import ProbeError, Watch
 from orchestrator.environment import Connector
 
 _POLL_S = 0.1
+#: Seconds between two questions whether the sink still runs.
+_ASK_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -92,13 +94,28 @@ def _last_offset(key: str) -> int:
         return -1
 
 
-def await_arrival(access: Access, sink: Connector, batch: Batch, watch: Watch) -> dict[str, int]:
-    """Wait until every value of a batch is in the bucket, or the time is nearly over; returns what is there."""
+def await_arrival(
+    access: Access, sink: Connector, batch: Batch, watch: Watch, gave_up: Callable[[], str] = lambda: ""
+) -> dict[str, int]:
+    """Wait until every value of a batch is in the bucket; returns what is there.
+
+    Args:
+        access: the way into the environment.
+        sink: whose records they are.
+        batch: what was sent.
+        watch: the probe's clock; waiting ends when its time is nearly over.
+        gave_up: returns why the sink will not deliver any more, empty while it may; asked now and then.
+    """
     watch.waiting(f"{len(batch.values)} records of {batch.topic} in the bucket")
+    asked = time.monotonic()
     while True:
         seen = arrived(access, sink, batch)
         if len(seen) == len(batch.values) or watch.remaining() < 2.0:
             return seen
+        if time.monotonic() - asked > _ASK_S:
+            if gave_up():
+                return arrived(access, sink, batch)
+            asked = time.monotonic()
         time.sleep(_POLL_S)
 
 

@@ -1,28 +1,26 @@
-"""Connectors: they run as declared, with their plugin, their workers, their logs, and no secret in sight."""
+"""Connectors: they run as declared, with their plugin, their workers, and their logs."""
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from contracts.access import Access
 from contracts.connect_access import ANSWER_S, connectors, live, rest, undisturbed, with_rest
 from contracts.model import Failed, Outcome, Verified, Watch
 from contracts.registry import contract
+from orchestrator.connect_causes import explained, hop, state_problem
 from orchestrator.connect_rest import ConnectRestError, first_cause
 from orchestrator.environment import Connector
 
 _GUIDE = "Amazon MSK Developer Guide, Understand connectors"
-_CONFIG_GUIDE = "Amazon MSK Developer Guide, Using a configuration provider to externalize secrets"
 _POLL_S = 0.2
-#: Statuses with which a worker refuses to look at a configuration at all: no such class, or of another kind.
-_REFUSED = (400, 404)
-#: Configuration keys that hold secrets, whatever their plugin declares.
-_SECRET_KEY = re.compile(r"(?i)(^|[._-])(password|passwd|secret|secret[._-]?key|token|api[._-]?key|private[._-]?key)$")
-#: A reference to a configuration provider (KIP-297).
-_REFERENCE = re.compile(r"^\$\{[A-Za-z0-9_-]+:[^}]+\}$")
+#: Statuses with which a worker refuses to look at a configuration at all: no such class, or of another kind, or a
+#: reference that its configuration provider cannot resolve.
+_REFUSED = (400, 404, 500)
 
 
 def judge_running(seen: Mapping[str, Mapping[str, Any]], statuses: Mapping[str, Any]) -> Outcome:
@@ -35,9 +33,8 @@ def judge_running(seen: Mapping[str, Mapping[str, Any]], statuses: Mapping[str, 
     evidence: dict[str, Any] = {}
     for name, answer in seen.items():
         evidence[name] = {"control_plane": answer["connectorState"]}
-        if answer["connectorState"] != "RUNNING":
-            why = answer.get("stateDescription", {}).get("message", "no reason is given")
-            return Failed(f"{name} is {answer['connectorState']}: {why}", evidence)
+        if problem := state_problem(answer):
+            return Failed(f"{name} {problem}", evidence)
         status = statuses.get(name)
         if status is None:
             continue
@@ -48,8 +45,9 @@ def judge_running(seen: Mapping[str, Mapping[str, Any]], statuses: Mapping[str, 
         for part in (status["connector"], *status["tasks"]):
             if part["state"] != "RUNNING":
                 what = f"task {part['id']}" if "id" in part else "the connector"
-                cause = first_cause(part.get("trace", "")) or "no trace"
-                return Failed(f"{name}: {what} is {part['state']}: {cause}", evidence)
+                cause = first_cause(part.get("trace", ""))
+                why = explained(cause) if cause else "no trace"
+                return Failed(f"{name}: {what} is {part['state']}: {why}", evidence)
     return Verified(evidence)
 
 
@@ -74,7 +72,10 @@ def running(access: Access, watch: Watch) -> Outcome:
 
 
 def judge_plugins(
-    wanted: Mapping[str, str], states: Mapping[str, str], installed: Mapping[str, Mapping[str, str]]
+    wanted: Mapping[str, str],
+    states: Mapping[str, str],
+    installed: Mapping[str, Mapping[str, str]],
+    failures: Mapping[str, str],
 ) -> Outcome:
     """Judge whether declared plugins are installed.
 
@@ -82,6 +83,7 @@ def judge_plugins(
         wanted: the connector class, by connector.
         states: the custom plugin's state, by connector.
         installed: the version by class that the workers know, by connector; absent without REST.
+        failures: why the control plane says that a connector failed, by connector.
     """
     evidence = {
         name: {"plugin": states[name], **({"version": installed[name].get(kind)} if name in installed else {})}
@@ -90,6 +92,8 @@ def judge_plugins(
     for name, kind in wanted.items():
         if states[name] != "ACTIVE":
             return Failed(f"the plugin of {name} is {states[name]}", evidence)
+        if hop(failures.get(name, "")) == "class not found":
+            return Failed(f"the workers of {name} lack a class: {failures[name]}", evidence)
         if name in installed and kind not in installed[name]:
             return Failed(f"the workers of {name} have no plugin with the class {kind}", evidence)
     return Verified(evidence)
@@ -107,9 +111,12 @@ def judge_plugins(
 def plugins(access: Access, watch: Watch) -> Outcome:
     """Ask the control plane for the plugin, and the workers for their classes."""
     states: dict[str, str] = {}
+    failures: dict[str, str] = {}
     client = access.client("kafkaconnect")
     for connector in connectors(access.environment):
-        plugin = live(access, connector, watch)["plugins"][0]["customPlugin"]
+        seen = live(access, connector, watch)
+        failures[connector.name] = seen.get("stateDescription", {}).get("message", "")
+        plugin = seen["plugins"][0]["customPlugin"]
         answer = client.describe_custom_plugin(customPluginArn=plugin["customPluginArn"])
         states[connector.name] = answer["customPluginState"]
     installed: dict[str, dict[str, str]] = {}
@@ -118,7 +125,7 @@ def plugins(access: Access, watch: Watch) -> Outcome:
         known = rest(access, connector, watch).call("GET", "/connector-plugins")
         installed[connector.name] = {item["class"]: item.get("version", "unknown") for item in known}
     wanted = {connector.name: connector.connector_class for connector in connectors(access.environment)}
-    return judge_plugins(wanted, states, installed)
+    return judge_plugins(wanted, states, installed, failures)
 
 
 @contract(
@@ -186,7 +193,7 @@ def config_valid(access: Access, watch: Watch) -> Outcome:
     answers: dict[str, Mapping[str, Any]] = {}
     for connector in with_rest(access.environment):
         try:
-            answers[connector.name] = _validation(access, connector, watch)
+            answers[connector.name] = validation(access, connector, watch)
         except ConnectRestError as error:
             if error.status not in _REFUSED:
                 raise
@@ -194,7 +201,13 @@ def config_valid(access: Access, watch: Watch) -> Outcome:
     return judge_validation(answers)
 
 
-def _validation(access: Access, connector: Connector, watch: Watch) -> Mapping[str, Any]:
+def validation(access: Access, connector: Connector, watch: Watch) -> Mapping[str, Any]:
+    """Return what the plugin says of a connector's live configuration; asked once.
+
+    Raises:
+        ConnectRestError: a worker refused to look at it.
+    """
+
     def ask() -> Mapping[str, Any]:
         configuration = {**live(access, connector, watch)["connectorConfiguration"], "name": connector.full_name}
         watch.waiting(f"the validation of {connector.name}")
@@ -205,56 +218,6 @@ def _validation(access: Access, connector: Connector, watch: Watch) -> Mapping[s
         return answer
 
     return access.once(("validation", connector.arn), ask, watch)
-
-
-def exposed(configuration: Mapping[str, str], secrets: Iterable[str], declared: Iterable[str]) -> list[str]:
-    """Return the keys whose value is a secret in clear.
-
-    Args:
-        configuration: as whoever may describe the connector sees it.
-        secrets: known secret values.
-        declared: keys that the plugin declares as passwords.
-    """
-    known, passwords = {secret for secret in secrets if secret}, set(declared)
-    return sorted(
-        key
-        for key, value in configuration.items()
-        if value
-        and (
-            any(secret in value for secret in known)
-            or ((key in passwords or _SECRET_KEY.search(key)) and not _REFERENCE.match(value))
-        )
-    )
-
-
-@contract(
-    "connect.secrets.not-exposed",
-    title="Connector configurations show no secret",
-    risk="Whoever may describe a connector reads the password of the system behind it",
-    statement="Neither the control plane nor the workers show a password in a connector's configuration",
-    remediation="Refer to the secret by a configuration provider, and rotate what was shown",
-    documentation=_CONFIG_GUIDE,
-    needs=("connect",),
-)
-def secrets_not_exposed(access: Access, watch: Watch) -> Outcome:
-    """Look through every configuration for known secrets, and for passwords in clear."""
-    for principal in access.environment.principals:
-        if principal.auth == "scram":
-            access.credentials.scram(principal, watch)
-    evidence: dict[str, Any] = {}
-    for connector in connectors(access.environment):
-        shown = {"control plane": live(access, connector, watch)["connectorConfiguration"]}
-        declared: list[str] = []
-        if connector.rest is not None:
-            watch.waiting(f"the workers' configuration of {connector.name}")
-            shown["workers"] = rest(access, connector, watch).call("GET", f"/connectors/{connector.full_name}/config")
-            fields = _validation(access, connector, watch)["configs"]
-            declared = [item["definition"]["name"] for item in fields if item["definition"].get("type") == "PASSWORD"]
-        for where, configuration in shown.items():
-            if keys := exposed(configuration, access.credentials.secret_values, declared):
-                return Failed(f"{where}: {connector.name} shows a secret in {', '.join(keys)}", evidence)
-        evidence[connector.name] = {"asked": sorted(shown), "keys": len(shown["control plane"])}
-    return Verified(evidence)
 
 
 @contract(
@@ -283,8 +246,13 @@ def logs_arrive(access: Access, watch: Watch) -> Outcome:
 
 
 def _stream_with_lines(logs: Any, group: str | None, prefix: str) -> str | None:
-    """Return a log stream with this prefix that has an event, or None."""
-    found = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=f"{prefix}-")
+    """Return a log stream with this prefix that has an event, or None; also when the group itself is gone."""
+    try:
+        found = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=f"{prefix}-")
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceNotFoundException":
+            raise
+        return None
     for stream in found["logStreams"]:
         name = str(stream["logStreamName"])
         if logs.get_log_events(logGroupName=group, logStreamName=name, limit=1)["events"]:

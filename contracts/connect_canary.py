@@ -11,6 +11,7 @@ from contracts.canary_records import Batch, await_arrival, numbers, send
 from contracts.connect_access import SINK_CLASS, SOURCE_CLASS, live, of_class, undisturbed
 from contracts.model import Failed, Outcome, ProbeError, Verified, Watch
 from contracts.registry import contract
+from orchestrator.connect_causes import state_problem
 from orchestrator.environment import Connector
 
 _RECORDS = 20
@@ -20,8 +21,10 @@ _POLL_S = 0.1
 _BUSY = frozenset({"RESTARTING", "UPDATING", "PAUSING", "RESUMING"})
 
 
-def judge_delivery(sent: Sequence[str], seen: Mapping[str, int], evidence: Mapping[str, Any]) -> Outcome:
-    """Judge what arrived of numbered records: each at least once."""
+def judge_delivery(
+    sent: Sequence[str], seen: Mapping[str, int], evidence: Mapping[str, Any], cause: str = ""
+) -> Outcome:
+    """Judge what arrived of numbered records: each at least once; `cause` says why the sink stopped, if it did."""
     missing = [value for value in sent if value not in seen]
     more = {
         **evidence,
@@ -30,7 +33,8 @@ def judge_delivery(sent: Sequence[str], seen: Mapping[str, int], evidence: Mappi
         "delivered_again": sum(count - 1 for count in seen.values()),
     }
     if missing:
-        return Failed(f"{len(missing)} of {len(sent)} records did not arrive in the bucket", more)
+        why = f": {cause}" if cause else ""
+        return Failed(f"{len(missing)} of {len(sent)} records did not arrive in the bucket{why}", more)
     return Verified(more)
 
 
@@ -55,11 +59,8 @@ def _the_source(access: Access) -> Connector:
 
 def _not_running(access: Access, connector: Connector, watch: Watch) -> str:
     """Return why a connector cannot deliver, empty when it runs."""
-    answer = live(access, connector, watch)
-    if answer["connectorState"] == "RUNNING":
-        return ""
-    why = answer.get("stateDescription", {}).get("message", "no reason is given")
-    return f"{connector.name} is {answer['connectorState']}: {why}"
+    problem = state_problem(live(access, connector, watch))
+    return f"{connector.name} {problem}" if problem else ""
 
 
 @contract(
@@ -84,9 +85,10 @@ def _delivers(access: Access, watch: Watch) -> Outcome:
         return Failed(problem)
     begun = time.monotonic()
     batch = send(access, topic, _RECORDS, watch)
-    seen = await_arrival(access, sink, batch, watch)
+    seen = await_arrival(access, sink, batch, watch, lambda: _not_running(access, sink, watch))
     evidence = {"topic": topic, "partitions": len(batch.first), "seconds": round(time.monotonic() - begun, 2)}
-    return judge_delivery(batch.values, seen, evidence)
+    cause = "" if len(seen) == len(batch.values) else _not_running(access, sink, watch)
+    return judge_delivery(batch.values, seen, evidence, cause)
 
 
 def judge_numbers(found: Sequence[int], *, at_least: int) -> Verified | Failed:

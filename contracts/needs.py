@@ -91,6 +91,11 @@ _NEEDS: dict[str, Need] = {
         lambda e: _has_connectors(e) and e.connect is not None and e.connect.log_group is not None,
         "no connector delivers its workers' logs to a log group",
     ),
+    "connect.egress": Need(
+        lambda e: _has_connectors(e) and e.connect is not None and bool(e.connect.egress),
+        "no host is declared that connectors must reach",
+        "declare connect.egress",
+    ),
     "connect.canary.sink": Need(
         lambda e: _has_connectors(e, lambda c: c.connector_class.endswith(".CanarySinkConnector")),
         "the environment has no canary sink",

@@ -66,6 +66,8 @@ MODULES = (
     "contracts.tags",
     "contracts.connect_rest",
     "contracts.connect",
+    "contracts.connect_secrets",
+    "contracts.connect_egress",
     "contracts.connect_denials",
     "contracts.connect_canary",
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.connect_spec import ConnectorSpec, ConnectSpec, PluginSpec
@@ -16,8 +17,21 @@ from stacks.inputs import PluginInputs
 _CONNECTS_OWN = "org.apache.kafka.connect."
 
 
-def prepare(connect: ConnectSpec | None, target: Target, progress: Progress) -> tuple[PluginInputs, ...]:
-    """Return the plugins as the stack uploads them; nothing exists in the cloud yet.
+@dataclass(frozen=True)
+class OpenedPlugin:
+    """A plugin that was looked into.
+
+    Attributes:
+        inputs: as the stack uploads it.
+        contents: what is in the archive; None for one that is in a bucket already.
+    """
+
+    inputs: PluginInputs
+    contents: PluginContents | None = None
+
+
+def open_all(connect: ConnectSpec | None, target: Target, progress: Progress) -> tuple[OpenedPlugin, ...]:
+    """Return the plugins with what is in them; nothing exists in the cloud yet.
 
     Raises:
         UsageError: an archive is missing, is none, differs from its digest, or lacks a connector's class.
@@ -26,11 +40,11 @@ def prepare(connect: ConnectSpec | None, target: Target, progress: Progress) -> 
     if connect is None:
         return ()
     target.prepare_connect(progress)
-    prepared: list[PluginInputs] = []
+    opened: list[OpenedPlugin] = []
     for plugin in connect.plugins:
         if plugin.s3 is not None:
             bucket, key = plugin.s3_place()
-            prepared.append(PluginInputs(plugin.name, _content_type(key), bucket=bucket, key=key))
+            opened.append(OpenedPlugin(PluginInputs(plugin.name, _content_type(key), bucket=bucket, key=key)))
             continue
         path = _archive(plugin, target, progress)
         content_type = _content_type(path.name)
@@ -45,8 +59,11 @@ def prepare(connect: ConnectSpec | None, target: Target, progress: Progress) -> 
         for connector in connect.connectors:
             if connector.plugin == plugin.name:
                 check_class(connector, contents)
-        prepared.append(PluginInputs(plugin.name, content_type, archive=path, sha256=digest))
-    return tuple(prepared)
+        if any(c.plugin == plugin.name and connect.needs_provider(c) for c in connect.connectors):
+            path = target.with_config_provider(path, progress)
+            content_type, digest = "ZIP", hashlib.sha256(path.read_bytes()).hexdigest()
+        opened.append(OpenedPlugin(PluginInputs(plugin.name, content_type, archive=path, sha256=digest), contents))
+    return tuple(opened)
 
 
 def check_class(connector: ConnectorSpec, contents: PluginContents) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from orchestrator.aws import AwsSession
+from orchestrator.connect_causes import state_problem
+from orchestrator.connect_secrets import with_full_names
 from orchestrator.connect_spec import ConnectorSpec, ConnectSpec
 from orchestrator.environment import Connector, KafkaConnect
 from orchestrator.errors import EphkError
@@ -33,7 +35,7 @@ def describe(
         arn = str(outputs["connector_arns"][connector.name])
         live = client.describe_connector(connectorArn=arn)
         operations = client.list_connector_operations(connectorArn=arn, maxResults=1).get("connectorOperations", [])
-        problem = difference(connector, live, operations)
+        problem = difference(connector, live, operations, connect.secret_names(prefix))
         if problem:
             raise EphkError(
                 f"connector {connector.name}: {problem}",
@@ -57,11 +59,20 @@ def describe(
             )
         )
     return KafkaConnect(
-        connectors=tuple(found), log_group=outputs["log_group"], security_group_id=outputs["security_group_id"]
+        connectors=tuple(found),
+        log_group=outputs["log_group"],
+        security_group_id=outputs["security_group_id"],
+        secrets=tuple(connect.secret_names(prefix).values()),
+        egress=tuple(host.described() for host in connect.egress),
     )
 
 
-def difference(connector: ConnectorSpec, live: Mapping[str, Any], operations: list[Mapping[str, Any]]) -> str:
+def difference(
+    connector: ConnectorSpec,
+    live: Mapping[str, Any],
+    operations: list[Mapping[str, Any]],
+    secret_names: Mapping[str, str] | None = None,
+) -> str:
     """Return how a connector differs from what was declared; empty when it does not.
 
     An apply can report success with the old configuration live, or after an update that was rolled back.
@@ -70,14 +81,15 @@ def difference(connector: ConnectorSpec, live: Mapping[str, Any], operations: li
         connector: as declared.
         live: DescribeConnector's answer.
         operations: its operations, the newest first.
+        secret_names: the account's names of secrets, by the spec's.
     """
-    if live["connectorState"] != "RUNNING":
-        why = live.get("stateDescription", {}).get("message", "no reason is given")
-        return f"it is {live['connectorState']}: {why}"
+    if problem := state_problem(live):
+        return f"it {problem}"
     if operations and operations[0]["connectorOperationState"].endswith("_FAILED"):
         return f"its last change ended {operations[0]['connectorOperationState']}"
     actual = live["connectorConfiguration"]
-    wanted = {**connector.config, "tasks.max": str(connector.tasks)}
+    declared = {key: with_full_names(text, secret_names or {}) for key, text in connector.config.items()}
+    wanted = {**declared, "tasks.max": str(connector.tasks)}
     differing = sorted(
         key
         for key in wanted.keys() | actual.keys()

@@ -8,6 +8,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from orchestrator import connect_secrets
+from orchestrator.connect_egress import EgressSpec
+from orchestrator.connect_secrets import SecretSpec
 from orchestrator.spec_source import Problem
 
 #: Topics of the canary: one that its sink reads, one that its source writes.
@@ -39,6 +42,7 @@ def _topic(value: str) -> str:
 
 
 def _text(value: object) -> object:
+    value = connect_secrets.reference(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, int | float) else value
@@ -95,7 +99,8 @@ class ConnectorSpec(_Strict):
     Attributes:
         name: the connector's; the environment's prefix comes in front.
         plugin: which plugin has its class.
-        config: the connector's configuration; `${ephk:bucket}` and the like are filled in.
+        config: the connector's configuration; `${ephk:bucket}` and the like are filled in, and `{secret: NAME, key:
+            FIELD}` becomes a reference that the workers resolve.
         tasks: `tasks.max`.
         workers: processes that run it.
         consumes: topics that the role may read.
@@ -130,13 +135,17 @@ class ConnectSpec(_Strict):
     Attributes:
         canary: add the canary: a sink that writes what it reads into the bucket, and a source of numbers.
         plugins: the plugins.
+        secrets: what connectors refer to with `{secret: NAME, key: FIELD}`.
         connectors: the connectors.
+        egress: hosts that connectors must reach beside the brokers and the bucket.
         worker_config: worker properties that MSK Connect lets a customer set.
     """
 
     canary: bool = False
     plugins: tuple[PluginSpec, ...] = ()
+    secrets: tuple[SecretSpec, ...] = ()
     connectors: tuple[ConnectorSpec, ...] = ()
+    egress: tuple[EgressSpec, ...] = ()
     worker_config: dict[str, ConfigText] = Field(default_factory=dict)
 
     @model_validator(mode="before")
@@ -181,6 +190,54 @@ class ConnectSpec(_Strict):
                                 f"no topic '{topic}' is declared; topics: {', '.join(sorted(declared)) or 'none'}",
                             )
                         )
+        labels = [host.label for host in self.egress]
+        found += [Problem(("connect", "egress", i, "host"), "this host and port are there twice")
+                  for i, label in enumerate(labels) if label in labels[:i]]  # fmt: skip
+        return found + self._secret_problems()
+
+    def secrets_of(self, connector: ConnectorSpec) -> tuple[SecretSpec, ...]:
+        """Return the declared secrets that a connector refers to."""
+        named = {name for name, _ in connect_secrets.references(connector.config.values())}
+        return tuple(secret for secret in self.secrets if secret.name in named)
+
+    def needs_provider(self, connector: ConnectorSpec) -> bool:
+        """Tell whether a connector's plugin must have our configuration provider in its archive."""
+        return bool(self.secrets_of(connector)) and not connect_secrets.brings_provider(self.worker_config)
+
+    def endpoint_services(self) -> tuple[str, ...]:
+        """Return the AWS services that workers reach by an interface endpoint of their own."""
+        declared = {host.endpoint for host in self.egress if host.endpoint is not None}
+        return tuple(sorted(declared | ({"secretsmanager"} if self.secrets else set())))
+
+    def secret_names(self, prefix: str) -> dict[str, str]:
+        """Return the secrets' names in the account, by the spec's; `prefix` is the environment's."""
+        return {secret.name: secret.full_name(prefix) for secret in self.secrets}
+
+    def _secret_problems(self) -> list[Problem]:
+        names = [secret.name for secret in self.secrets]
+        found = [Problem(("connect", "secrets", i, "name"), f"'{name}' is there twice")
+                 for i, name in enumerate(names) if name in names[:i]]  # fmt: skip
+        own = connect_secrets.brings_provider(self.worker_config)
+        declared = {secret.name: secret for secret in self.secrets}
+        in_buckets = {plugin.name for plugin in self.plugins if plugin.s3 is not None}
+        for index, connector in enumerate(self.connectors):
+            path = ("connect", "connectors", index)
+            for key, text in connector.config.items():
+                for name, field in connect_secrets.references([text]):
+                    secret = declared.get(name)
+                    if secret is None and not own:
+                        known = ", ".join(names) or "none"
+                        message = f"no secret '{name}' is declared in connect.secrets; secrets: {known}"
+                        found.append(Problem((*path, "config", key), message))
+                    elif secret is not None and secret.fields and field not in secret.fields:
+                        message = f"the secret '{name}' has no field '{field}'; fields: {', '.join(secret.fields)}"
+                        found.append(Problem((*path, "config", key), message))
+            if connector.plugin in in_buckets and self.needs_provider(connector):
+                message = (
+                    "refers to secrets, and the archive of a plugin in S3 is not changed: put a configuration provider "
+                    f"into it and name it in worker_config (config.providers={connect_secrets.PROVIDER})"
+                )
+                found.append(Problem((*path, "plugin"), message))
         return found
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from orchestrator.aws import AwsSession
+from orchestrator.connect_secrets import provider_properties, with_full_names
 from orchestrator.environment import AlarmRouting, Bucket, Cluster, Environment, Listener, Network, Principal, Topic
 from orchestrator.lease import Lease
 from orchestrator.spec import EnvironmentSpec
@@ -16,6 +17,8 @@ from stacks.inputs import (
     BrokerInputs,
     ConnectInputs,
     ConnectorInputs,
+    ConnectSecretInputs,
+    EgressInputs,
     ObservabilityInputs,
     PluginInputs,
     PrincipalInputs,
@@ -33,7 +36,7 @@ _BOOTSTRAP_MEMBERS: dict[Listener, str] = {
     "mtls": "BootstrapBrokerStringTls",
 }
 
-_CONNECTOR_FIELDS = {"name", "plugin", "config", "tasks", "workers", "consumes", "produces", "bucket_prefix"}
+_CONNECTOR_FIELDS = {"name", "plugin", "tasks", "workers", "consumes", "produces", "bucket_prefix"}
 
 
 def describe_environment(
@@ -180,7 +183,7 @@ def stack_inputs(
         spec: as asked for.
         session: names region and account.
         zones: availability zones.
-        plugins: what `connect_plugins.prepare` returned for the spec.
+        plugins: what `connect_preflight.prepare` returned for the spec.
         boundary_arn: the account's permissions boundary; None makes one of the environment's own.
     """
     return StackInputs(
@@ -210,20 +213,47 @@ def stack_inputs(
             else None
         ),
         boundary_arn=boundary_arn,
-        connect=_connect_inputs(spec, plugins),
+        connect=_connect_inputs(spec, plugins, f"ephk-{lease.id}"),
         observability=(
             ObservabilityInputs(**spec.observability.model_dump()) if spec.observability else ObservabilityInputs()
         ),
     )
 
 
-def _connect_inputs(spec: EnvironmentSpec, plugins: tuple[PluginInputs, ...]) -> ConnectInputs | None:
-    if spec.connect is None:
+def _connect_inputs(spec: EnvironmentSpec, plugins: tuple[PluginInputs, ...], prefix: str) -> ConnectInputs | None:
+    connect = spec.connect
+    if connect is None:
         return None
+    names = connect.secret_names(prefix)
     return ConnectInputs(
         plugins=plugins,
         connectors=tuple(
-            ConnectorInputs(**connector.model_dump(include=_CONNECTOR_FIELDS)) for connector in spec.connect.connectors
+            ConnectorInputs(
+                **connector.model_dump(include=_CONNECTOR_FIELDS),
+                config={key: with_full_names(text, names) for key, text in connector.config.items()},
+                secrets=tuple(secret.name for secret in connect.secrets_of(connector)),
+                resolves=connect.needs_provider(connector),
+            )
+            for connector in connect.connectors
         ),
-        worker_properties=spec.connect.worker_config,
+        worker_properties=connect.worker_config,
+        secrets=tuple(
+            ConnectSecretInputs(
+                secret.name,
+                secret.full_name(prefix),
+                values=None if secret.existing else secret.values(),
+                kms_key_arn=secret.kms_key_arn,
+            )
+            for secret in connect.secrets
+        ),
+        provider_properties=provider_properties(connect.worker_config, spec.region),
+        egress=tuple(
+            EgressInputs(
+                host.label,
+                host.port,
+                cidr=host.cidr,
+                service=host.endpoint and f"com.amazonaws.{spec.region}.{host.endpoint}",
+            )
+            for host in connect.egress
+        ),
     )

@@ -179,12 +179,37 @@ class Connector(_Frozen):
     rest: ConnectRestEndpoint | None = None
 
 
+class Egress(_Frozen):
+    """A host that connectors must reach.
+
+    Attributes:
+        host: name or IPv4 address.
+        port: the TCP port.
+        tls: it speaks TLS from the first byte.
+        ca_pem: the CA of its certificate; None means the system's trust store.
+        endpoint: the AWS service whose interface endpoint leads there; None for any other host.
+    """
+
+    host: str
+    port: int
+    tls: bool = False
+    ca_pem: str | None = None
+    endpoint: str | None = None
+
+
 class KafkaConnect(_Frozen):
-    """Kafka Connect of the environment."""
+    """Kafka Connect of the environment.
+
+    Attributes:
+        egress: hosts that connectors must reach, as declared.
+        secrets: names of the Secrets Manager secrets that connectors refer to; their values are nowhere here.
+    """
 
     connectors: tuple[Connector, ...]
     log_group: str | None = None
     security_group_id: str | None = None
+    secrets: tuple[str, ...] = ()
+    egress: tuple[Egress, ...] = ()
 
 
 class SchemaRegistry(_Frozen):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import psutil
 
 from contracts.model import DEADLINE_S, Result
-from orchestrator import connect_plugins, describe, paths, provenance
+from orchestrator import connect_preflight, describe, paths, provenance
 from orchestrator.aws import AwsSession
 from orchestrator.ci_jobs import current_job
 from orchestrator.cost.guard import Costing, guard
@@ -85,7 +85,7 @@ class Lifecycle:
             self.progress.note(costing.note)
         target = target_named(request.target, provider=request.provider)
         target.prepare(self.progress, request.spec.region)
-        plugins = connect_plugins.prepare(request.spec.connect, target, self.progress)
+        plugins = connect_preflight.prepare(request.spec, target, self.progress)
         if request.spec.schema_registry is not None:
             target.prepare_registry(self.progress, request.spec.schema_registry)
         lease = self._new_lease(request, policy, costing)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from orchestrator import connect_plugins, describe, provenance
+from orchestrator import connect_preflight, describe, provenance
 from orchestrator.engine.events import Done
 from orchestrator.engine.stack import EnvironmentStack
 from orchestrator.errors import UsageError
@@ -37,7 +37,7 @@ def plan(spec: EnvironmentSpec, target: TargetName, provider: ProviderName, prog
         provider=provider,
     )
     session = preview_session()
-    plugins = connect_plugins.prepare(spec.connect, target_named(target), progress)
+    plugins = connect_preflight.prepare(spec, target_named(target), progress)
     inputs = describe.stack_inputs(lease, spec, session, embedded_zones(spec.network.zones), plugins)
     with tempfile.TemporaryDirectory(prefix="ephk-plan-") as directory:
         stack = EnvironmentStack(Path(directory), lease.id, provider=provider)

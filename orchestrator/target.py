@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from orchestrator import java_client_versions
 from orchestrator.aws import AwsSession, Credentials
 from orchestrator.aws_target import AwsTarget, ProviderName
+from orchestrator.connect_validation import ConnectorToValidate, Judgement
 from orchestrator.embedded import cloud as embedded_cloud
 from orchestrator.embedded.cloud import CloudInfo
 from orchestrator.environment import CloudEndpoint, ConnectRestEndpoint, SchemaRegistry
@@ -87,6 +88,14 @@ class Target(Protocol):
         """Return a plugin's archive: a jar from a Maven repository, or the canary when `coordinate` is None."""
         ...
 
+    def with_config_provider(self, archive: Path, progress: Progress) -> Path:
+        """Return a plugin's archive with our configuration provider in it."""
+        ...
+
+    def validate_connectors(self, wanted: Sequence[ConnectorToValidate], progress: Progress) -> dict[str, Judgement]:
+        """Return what plugins say of their connectors' configurations, by connector."""
+        ...
+
     def connect_rest(self, session: AwsSession, connector_arn: str) -> ConnectRestEndpoint | None:
         """Return the REST interface of a connector's workers, or None where there is none."""
         ...
@@ -124,6 +133,16 @@ class Target(Protocol):
 class _PluginArchives:
     """Plugins are fetched and built on this machine, wherever they are uploaded to."""
 
+    def prepare_plugins(self, progress: Progress) -> None:
+        """Build what goes with plugins: the canary, the configuration provider, the program that judges; all cached."""
+        from orchestrator.embedded.runtime.canary import ensure_canary_plugin
+        from orchestrator.embedded.runtime.config_provider import ensure_config_provider
+        from orchestrator.embedded.runtime.validation import ensure_validator
+
+        ensure_canary_plugin(progress)
+        ensure_config_provider(progress)
+        ensure_validator(progress)
+
     def plugin_archive(self, coordinate: str | None, progress: Progress) -> Path:
         """Fetch a jar of an exact version, or build the canary; quick when it is cached."""
         if coordinate is None:
@@ -133,6 +152,18 @@ class _PluginArchives:
         from orchestrator.embedded.runtime.jars import ensure_artifact
 
         return ensure_artifact(coordinate, cache_home() / "plugins", progress)
+
+    def with_config_provider(self, archive: Path, progress: Progress) -> Path:
+        """Pack the provider beside the plugin's jars; quick when it is cached."""
+        from orchestrator.embedded.runtime.config_provider import with_config_provider
+
+        return with_config_provider(archive, progress)
+
+    def validate_connectors(self, wanted: Sequence[ConnectorToValidate], progress: Progress) -> dict[str, Judgement]:
+        """Load the plugins in a JVM of their own; quick when the same was judged before."""
+        from orchestrator.embedded.runtime.validation import validate_connectors
+
+        return validate_connectors(wanted, progress)
 
 
 class EmbeddedTarget(_PluginArchives):

@@ -82,7 +82,10 @@ def boundary_statements(account_id: str) -> list[Statement]:
         allow(
             "Credentials",
             ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"],
-            [f"arn:aws:secretsmanager:*:{account_id}:secret:AmazonMSK_{_ANY}*"],
+            [
+                f"arn:aws:secretsmanager:*:{account_id}:secret:AmazonMSK_{_ANY}*",
+                f"arn:aws:secretsmanager:*:{account_id}:secret:{_ANY}-connect-*",
+            ],
         ),
         allow("Key", ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"], ["*"], condition=_tagged("Resource")),
     ]

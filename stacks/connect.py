@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pulumi
-from pulumi_aws import cloudwatch, ec2, iam, mskconnect, s3, vpc
+from pulumi_aws import cloudwatch, iam, mskconnect, s3
 
 from orchestrator.connect_spec import PLACEHOLDER
-from orchestrator.environment import MSK_PORTS
 from stacks.bucket import Bucket, bucket_arn, bucket_name
+from stacks.connect_network import ConnectNetwork
+from stacks.connect_secrets import ConnectSecrets, read_statements
 from stacks.identity import Identity
 from stacks.inputs import ConnectInputs, ConnectorInputs, PluginInputs, StackInputs
 from stacks.kafka import Kafka
@@ -102,17 +104,26 @@ class Connect(pulumi.ComponentResource):
         super().__init__("ephk:stacks:Connect", "connect", None, opts)
         self._inputs, self._connect, self._kafka, self._network = inputs, connect, kafka, network
         self._own = pulumi.ResourceOptions(parent=self)
-        self.group = self._security_group()
+        self._ways = ConnectNetwork(inputs, connect, network, opts=self._own)
+        self.group = self._ways.group
+        self._secrets = ConnectSecrets(inputs, connect, key_arn, opts=self._own)
         log_group_name = f"/ephk/{inputs.lease_id}/connect"
         self.log_group = cloudwatch.LogGroup(
             "connect", name=log_group_name, retention_in_days=7, tags=tagged(inputs, log_group_name), opts=self._own
         )
-        self.worker_configuration = self._worker_configuration()
+        self.worker_configuration = self._worker_configuration("workers", {})
+        # Workers whose plugin has no provider would not start with this one.
+        self.resolving_configuration = (
+            self._worker_configuration("workers-secrets", connect.provider_properties)
+            if any(connector.resolves for connector in connect.connectors)
+            else self.worker_configuration
+        )
         self.plugins = {plugin.name: self._plugin(plugin, bucket) for plugin in connect.plugins}
         self.roles: dict[str, iam.Role] = {}
         self.connectors: dict[str, mskconnect.Connector] = {}
         for connector in connect.connectors:
-            statements = execution_statements(inputs, connector, key_arn)
+            readable = [secret for secret in connect.secrets if secret.name in connector.secrets]
+            statements = execution_statements(inputs, connector, key_arn) + read_statements(inputs, readable, key_arn)
             role, policy = identity.service_role(
                 f"connect-{connector.name}", f"Runs connector {connector.name}", statements, SERVICE
             )
@@ -129,52 +140,11 @@ class Connect(pulumi.ComponentResource):
             "role_arns": {name: role.arn for name, role in self.roles.items()},
         }
 
-    def _security_group(self) -> ec2.SecurityGroup:
-        """Workers reach the brokers' IAM listener and S3, and nobody reaches them."""
-        inputs, name = self._inputs, f"{self._inputs.prefix}-connect"
-        group = ec2.SecurityGroup(
-            "connect",
-            name=name,
-            description="Connect workers: brokers and S3 only",
-            vpc_id=self._network.vpc.id,
-            tags=tagged(inputs, name),
-            opts=self._own,
-        )
-        port = MSK_PORTS["iam"]
-        tcp = {"ip_protocol": "tcp", "from_port": port, "to_port": port}
-        vpc.SecurityGroupEgressRule(
-            "connect-iam",
-            security_group_id=group.id,
-            referenced_security_group_id=self._network.broker_group.id,
-            tags=tagged(inputs, f"{name}-iam"),
-            opts=self._own,
-            **tcp,
-        )
-        vpc.SecurityGroupIngressRule(
-            "brokers-connect",
-            security_group_id=self._network.broker_group.id,
-            referenced_security_group_id=group.id,
-            tags=tagged(inputs, f"{inputs.prefix}-brokers-connect"),
-            opts=self._own,
-            **tcp,
-        )
-        vpc.SecurityGroupEgressRule(
-            "connect-s3",
-            security_group_id=group.id,
-            prefix_list_id=self._network.s3_endpoint.prefix_list_id,
-            ip_protocol="tcp",
-            from_port=443,
-            to_port=443,
-            tags=tagged(inputs, f"{name}-s3"),
-            opts=self._own,
-        )
-        return group
-
-    def _worker_configuration(self) -> mskconnect.WorkerConfiguration:
-        properties = {**_WORKER_DEFAULTS, **self._connect.worker_properties}
-        name = f"{self._inputs.prefix}-workers"
+    def _worker_configuration(self, purpose: str, more: Mapping[str, str]) -> mskconnect.WorkerConfiguration:
+        properties = {**_WORKER_DEFAULTS, **self._connect.worker_properties, **more}
+        name = f"{self._inputs.prefix}-{purpose}"
         return mskconnect.WorkerConfiguration(
-            "workers",
+            purpose,
             name=name,
             description=f"Environment {self._inputs.name} ({self._inputs.lease_id})",
             properties_file_content="".join(f"{key}={value}\n" for key, value in sorted(properties.items())),
@@ -223,6 +193,7 @@ class Connect(pulumi.ComponentResource):
     ) -> mskconnect.Connector:
         inputs, plugin = self._inputs, self.plugins[connector.plugin]
         name = full_name(inputs, connector)
+        worker = self.resolving_configuration if connector.resolves else self.worker_configuration
         return mskconnect.Connector(
             connector.name,
             name=name,
@@ -248,13 +219,12 @@ class Connect(pulumi.ComponentResource):
             },
             plugins=[{"custom_plugin": {"arn": plugin.arn, "revision": plugin.latest_revision}}],
             service_execution_role_arn=role.arn,
-            worker_configuration={
-                "arn": self.worker_configuration.arn,
-                "revision": self.worker_configuration.latest_revision,
-            },
+            worker_configuration={"arn": worker.arn, "revision": worker.latest_revision},
             tags=tagged(inputs, name),
             # Brokers refuse a role without its policy, and a bucket without its settings takes plain objects.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy, bucket]),
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[policy, bucket, *self._secrets.versions, *self._ways.endpoints]
+            ),
         )
 
 

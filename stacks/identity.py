@@ -8,6 +8,7 @@ import pulumi
 from pulumi_aws import iam
 
 from stacks.bucket import bucket_arn
+from stacks.connect_secrets import read_statements
 from stacks.inputs import StackInputs
 from stacks.policies import KafkaArns, Statement, account_root, allow, document, grant_statements
 from stacks.tagging import tagged
@@ -44,6 +45,8 @@ class Identity(pulumi.ComponentResource):
             allow("Objects", _OBJECT_ACTIONS, [f"{bucket}/*"]),
         ]
         encryption = self._key_statement(key_arn, "s3", _KEY_ACTIONS)
+        connect = inputs.connect
+        referred = read_statements(inputs, connect.secrets, key_arn) if connect is not None else []
         self.boundary_arn: pulumi.Input[str]
         if inputs.boundary_arn is not None:
             # The CI may make roles under the account's boundary alone: one that it wrote itself would bound nothing.
@@ -53,7 +56,7 @@ class Identity(pulumi.ComponentResource):
                 "boundary",
                 name=f"{inputs.prefix}-boundary",
                 description="The most that any role of this environment can do",
-                policy=document(describe, kafka, *storage, encryption),
+                policy=document(describe, kafka, *storage, encryption, *referred),
                 tags=tagged(inputs, f"{inputs.prefix}-boundary"),
                 opts=self._own,
             ).arn

@@ -71,8 +71,47 @@ class PluginInputs:
 
 
 @dataclass(frozen=True)
+class ConnectSecretInputs:
+    """A secret that connectors refer to.
+
+    Attributes:
+        name: as the spec calls it.
+        full_name: its name in the account.
+        values: the fields of one that is made; None for one that is there already. They reach the state encrypted.
+        kms_key_arn: the customer-managed key of one that is there already, where it has one.
+    """
+
+    name: str
+    full_name: str
+    values: Mapping[str, str] | None = field(default=None, repr=False)
+    kms_key_arn: str | None = None
+
+
+@dataclass(frozen=True)
+class EgressInputs:
+    """A host that connectors must reach.
+
+    Attributes:
+        name: tells the rule of one host from another's.
+        port: the TCP port.
+        cidr: the range that the host is in; None means the VPC's.
+        service: the AWS service whose interface endpoint leads there (`com.amazonaws.REGION.NAME`), instead of a range.
+    """
+
+    name: str
+    port: int
+    cidr: str | None = None
+    service: str | None = None
+
+
+@dataclass(frozen=True)
 class ConnectorInputs:
-    """One connector; see `orchestrator.connect_spec.ConnectorSpec`."""
+    """One connector; see `orchestrator.connect_spec.ConnectorSpec`.
+
+    Attributes:
+        secrets: names (the spec's) of the secrets that its role may read.
+        resolves: its plugin has our configuration provider, which its workers are to use.
+    """
 
     name: str
     plugin: str
@@ -82,6 +121,8 @@ class ConnectorInputs:
     consumes: tuple[str, ...] = ()
     produces: tuple[str, ...] = ()
     bucket_prefix: str | None = None
+    secrets: tuple[str, ...] = ()
+    resolves: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,11 +133,17 @@ class ConnectInputs:
         plugins: every plugin that a connector names.
         connectors: the connectors.
         worker_properties: on top of the worker configuration's defaults.
+        secrets: what connectors refer to.
+        provider_properties: on top of those, for workers that resolve references with our provider.
+        egress: what else the workers must reach.
     """
 
     plugins: tuple[PluginInputs, ...]
     connectors: tuple[ConnectorInputs, ...]
     worker_properties: Mapping[str, str] = field(default_factory=dict)
+    secrets: tuple[ConnectSecretInputs, ...] = ()
+    provider_properties: Mapping[str, str] = field(default_factory=dict)
+    egress: tuple[EgressInputs, ...] = ()
 
 
 @dataclass(frozen=True)

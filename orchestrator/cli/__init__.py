@@ -26,14 +26,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "plan": ("plan", "Show what would be made, without making anything."),
     "cost": ("cost", "Show what an environment would cost on AWS, or what it was billed."),
     "reap": ("reap", "Take down every environment whose lease has expired or whose teardown was not finished."),
-    "check": ("check", "Check policies and plans without an environment."),
+    "check": ("check", "Check policies, plans and connectors without an environment."),
     "diagnose": ("diagnose", "Say what a client's errors mean: the layer, the cause, and what to do."),
     "contracts": ("contracts", "List every contract: id, risk, layers and statement."),
     "scorecard": ("scorecard", "Show risk by layer from reports."),
     "cloud": ("cloud", "Start, stop or look at the embedded cloud."),
     "bootstrap": ("bootstrap", "Set an AWS account up once: state bucket, reaper, the CI's role and its boundary."),
     "doctor": ("doctor", "Say what is installed and what is missing."),
-    "setup": ("setup", "Install the Pulumi CLI, the JRE, the Kafka jars and the class-data archives into the cache."),
+    "setup": ("setup", "Install the Pulumi CLI, the JRE, Kafka, its class-data archives and plugins into the cache."),
 }
 
 

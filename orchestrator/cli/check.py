@@ -1,9 +1,10 @@
-"""`ephk check`: contracts on policies, before anything runs."""
+"""`ephk check`: contracts on policies and connectors, before anything runs."""
 
 from __future__ import annotations
 
 import click
 
+from orchestrator.cli.check_connect import check_connect
 from orchestrator.cli.check_iam import check_iam
 from orchestrator.cli.matrix import check_matrix
 from orchestrator.cli.output import example
@@ -11,8 +12,9 @@ from orchestrator.cli.output import example
 
 @click.group("check", epilog=example("ephk check iam --base origin/main --head policies/"))
 def check_command() -> None:
-    """Check policies and plans without an environment."""
+    """Check policies, plans and connectors without an environment."""
 
 
+check_command.add_command(check_connect)
 check_command.add_command(check_iam)
 check_command.add_command(check_matrix)

@@ -14,13 +14,16 @@ from orchestrator.target import EMBEDDED_REGION, EmbeddedTarget, java_clients
 @json_option
 @reports_errors
 def setup_command(client_matrix: bool, as_json: bool) -> None:
-    """Install the Pulumi CLI, the JRE, the Kafka jars and the class-data archives into the cache.
+    """Install the Pulumi CLI, the JRE, Kafka, its class-data archives and plugins into the cache.
 
     Everything is cached and checked by sha256; a second run downloads nothing. `up` does the same when it is needed.
     """
     reporter = progress()
     cli = ensure_cli(reporter)
-    EmbeddedTarget().prepare(reporter, EMBEDDED_REGION)
+    target = EmbeddedTarget()
+    target.prepare(reporter, EMBEDDED_REGION)
+    target.prepare_connect(reporter)
+    target.prepare_plugins(reporter)
     clients = java_clients(reporter) if client_matrix else java_clients()
     if as_json:
         pulumi = {"path": str(cli.path), "version": str(cli.version), "source": cli.source}

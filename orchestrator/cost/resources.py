@@ -48,7 +48,7 @@ NOT_CHARGED: tuple[Free, ...] = (
         "S3 gateway endpoint",
         "no additional charge (AWS Startup Security Baseline, WKLD.12 Use VPC endpoints to access supported services)",
     ),
-    Free("NAT gateways and interface endpoints", "there are none, the VPC has no way to the internet"),
+    Free("NAT gateways", "there are none, the VPC has no way to the internet"),
 )
 
 
@@ -107,9 +107,25 @@ def _brokers(spec: EnvironmentSpec, ttl: timedelta, usage: Usage) -> list[Billed
 
 
 def _connect(spec: EnvironmentSpec) -> list[Billed]:
-    """One MCU for each worker (`stacks.connect`); MSK Connect bills them by the hour."""
-    units = sum(connector.workers for connector in spec.connect.connectors) if spec.connect else 0
-    return [Billed("connect workers", f"{units} MCU", skus.CONNECT_CAPACITY, Span(units, units))] if units else []
+    """One MCU for each worker (`stacks.connect`), endpoints' addresses in each zone, secrets that are made."""
+    connect = spec.connect
+    if connect is None:
+        return []
+    units = sum(connector.workers for connector in connect.connectors)
+    services = connect.endpoint_services()
+    addresses = len(services) * spec.network.zones
+    made = sum(secret.existing is None for secret in connect.secrets)
+    lines = [
+        Billed("connect workers", f"{units} MCU", skus.CONNECT_CAPACITY, Span(units, units)),
+        Billed(
+            "interface endpoints",
+            f"{', '.join(services)} in {spec.network.zones} zones",
+            skus.INTERFACE_ENDPOINT,
+            Span(addresses, addresses),
+        ),
+        Billed("connect secrets", f"{made} secrets", skus.SECRET, Span(made, made)),
+    ]
+    return [line for line in lines if line.quantity.high]
 
 
 def _identities(spec: EnvironmentSpec, usage: Usage) -> list[Billed]:

@@ -30,6 +30,9 @@ _START_DEADLINE_S = 90.0
 _GRACE_S = 15.0
 _POLL_S = 0.05
 _PORT_ATTEMPTS = 3
+_SERVER_ERROR = 500
+#: What a worker says, with the status 500, while its group has no leader or is busy.
+_MOMENTARY = ("timed out", "forward", "leader", "answered with 500")
 _PORT_TAKEN = "Address already in use"
 #: A worker's heap, MiB: most of what it holds are buffers of its clients.
 _HEAP_MB = (32, 192)
@@ -150,7 +153,7 @@ class ConnectWorkers:
                 try:
                     return question(rest)
                 except ConnectRestError as error:
-                    if error.status not in {0, 409, 500, 503}:
+                    if not _passing(error):
                         raise
                     problem = error
                 finally:
@@ -264,6 +267,13 @@ class ConnectWorkers:
         message = f"Connect worker {worker.number} of {self._config.name} {what}"
         lines = tail(path, since=worker.started_at)
         return WorkersStartError(f"{message}: {cause}" if cause else message, details=lines)
+
+
+def _passing(error: ConnectRestError) -> bool:
+    """Tell whether a worker may answer otherwise in a moment: a configuration provider's refusal is a 500, too."""
+    if error.status == _SERVER_ERROR:
+        return any(word in error.message.lower() for word in _MOMENTARY)
+    return error.status in {0, 409, 503}
 
 
 def _healthy(rest: ConnectRest) -> bool:

@@ -20,12 +20,14 @@ def _s3() -> None:
     SecureTransport" would refuse every object operation.
     """
     from moto.iam.access_control import PermissionResult
-    from moto.s3.models import FakeBucket
+    from moto.s3.models import FakeBucket, FakeDeleteMarker
 
     def decided_by_the_gateway(_bucket: Any, _action: str, _resource: str) -> Any:
         return PermissionResult.NEUTRAL
 
     FakeBucket.get_permission = decided_by_the_gateway
+    # Where versioning was suspended, moto disposes of all versions of a key, and a delete marker has nothing for that.
+    FakeDeleteMarker.dispose = lambda _marker: None
     _block_public_access_of_new_buckets(FakeBucket)
 
 

@@ -24,6 +24,8 @@ _RUNNING_S = 60.0
 #: Seconds that every task must have been running before the connector is RUNNING: a sink that may not read its topic
 #: learns so with its first poll.
 _SETTLED_S = 1.5
+#: Seconds for which a worker may tell of a failure from before a restart: statuses come through a topic.
+_STALE_S = 8.0
 _POLL_S = 0.1
 _MESSAGE_CHARACTERS = 4000
 
@@ -133,18 +135,24 @@ def _shortened(message: str) -> str:
     return message.partition(", available connectors are:")[0].partition("\nYou can also find")[0]
 
 
-def await_running(plane: ConnectPlane, connector: Connector) -> None:
+def await_running(plane: ConnectPlane, connector: Connector, *, stale: str = "") -> None:
     """Wait until the connector and all its tasks have been running for a while.
+
+    Args:
+        plane: the control plane.
+        connector: the connector.
+        stale: the failure from before a restart, which workers still tell for a moment.
 
     Raises:
         ConnectorFailedError: one failed, or the time is over.
     """
-    end = time.monotonic() + _RUNNING_S
+    begun = time.monotonic()
+    end = begun + _RUNNING_S
     since: float | None = None
     while not plane.closing.is_set():
         status = status_of(connector)
         failure = failure_in(status)
-        if failure:
+        if failure and (failure != stale or time.monotonic() - begun > _STALE_S):
             raise ConnectorFailedError(failure)
         moment = time.monotonic()
         if status is not None and is_running(status):

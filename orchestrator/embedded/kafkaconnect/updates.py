@@ -150,9 +150,10 @@ def command(plane: ConnectPlane, name: str, params: dict[str, Any]) -> dict[str,
 
     def work() -> None:
         try:
+            stale = lifecycle.failure_in(lifecycle.status_of(connector))
             workers.ask(lambda rest: rest.call(method, f"/connectors/{connector.spec.name}/{path}", timeout_s=30))
             if after is ConnectorState.RUNNING:
-                lifecycle.await_running(plane, connector)
+                lifecycle.await_running(plane, connector, stale=stale)
         except Exception as error:  # noqa: BLE001 - told in the operation and in the connector's state
             with plane.lock:
                 operation.end(f"{word}_FAILED", lifecycle.state_description(error))

@@ -1,4 +1,4 @@
-"""EC2's gateway endpoints: the way from a private subnet to S3."""
+"""EC2's endpoints: the way from a private subnet to S3 (gateway) and to other services (interface)."""
 
 # ruff: noqa: ARG001 - every verb of the table has the same signature
 
@@ -14,12 +14,18 @@ from orchestrator.embedded.provider.model import TAGS, Field, ResourceType, Valu
 def _create_endpoint(call: Call, news: Values) -> str:
     ec2 = call.client("ec2")
     policy = {"PolicyDocument": news["policy"]} if "policy" in news else {}
+    kind = news.get("vpcEndpointType", "Gateway")
+    where = {
+        "SubnetIds": news.get("subnetIds", []),
+        "SecurityGroupIds": news.get("securityGroupIds", []),
+        "PrivateDnsEnabled": bool(news.get("privateDnsEnabled", False)),
+    }
     answer = ec2.create_vpc_endpoint(
         VpcId=news["vpcId"],
         ServiceName=news["serviceName"],
-        VpcEndpointType=news.get("vpcEndpointType", "Gateway"),
-        RouteTableIds=news.get("routeTableIds", []),
+        VpcEndpointType=kind,
         TagSpecifications=tag_specification("vpc-endpoint", news),
+        **(where if kind == "Interface" else {"RouteTableIds": news.get("routeTableIds", [])}),
         **policy,
     )
     endpoint_id: str = call.created(answer["VpcEndpoint"]["VpcEndpointId"])
@@ -54,6 +60,9 @@ def _read_endpoint(call: Call, endpoint_id: str, state: Values) -> Values | None
         "vpcEndpointType": endpoint["VpcEndpointType"],
         "policy": endpoint.get("PolicyDocument"),
         "routeTableIds": list(endpoint.get("RouteTableIds", [])),
+        "subnetIds": list(endpoint.get("SubnetIds", [])),
+        "securityGroupIds": [group["GroupId"] for group in endpoint.get("Groups", [])],
+        "privateDnsEnabled": bool(endpoint.get("PrivateDnsEnabled", False)),
         "prefixListId": prefix.get("PrefixListId"),
         "cidrBlocks": list(prefix.get("Cidrs", [])),
         "state": endpoint["State"].lower(),
@@ -91,9 +100,12 @@ TYPES = (
         (
             Field("vpcId", required=True, replace=True),
             Field("serviceName", required=True, replace=True),
-            Field("vpcEndpointType", replace=True, choices=("Gateway",)),
+            Field("vpcEndpointType", replace=True, choices=("Gateway", "Interface")),
             Field("policy", kind="json"),
             Field("routeTableIds", kind="set"),
+            Field("subnetIds", kind="set", replace=True),
+            Field("securityGroupIds", kind="set", replace=True),
+            Field("privateDnsEnabled", replace=True),
             TAGS,
         ),
         _create_endpoint,

@@ -15,6 +15,10 @@ _JAVA = Path(__file__).parent.parent / "java" / "src" / "io" / "ephk"
 SOURCES = _JAVA / "kafka"
 #: Sources of the canary, a plugin for Kafka Connect.
 CANARY_SOURCES = _JAVA / "connect"
+#: Sources of the configuration provider that is packed with plugins.
+PROVIDER_SOURCES = _JAVA / "secrets"
+#: Sources of the program that lets plugins judge configurations.
+PREFLIGHT_SOURCES = _JAVA / "preflight"
 
 _DEADLINE_S = 120
 _EPOCH = (1980, 1, 1, 0, 0, 0)

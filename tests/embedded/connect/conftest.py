@@ -18,6 +18,8 @@ from orchestrator.aws import AwsSession
 from orchestrator.environment import Connector, Environment
 from orchestrator.processes import wait_until
 from tests.embedded.conftest import World, end_world, new_world
+from tests.embedded.connect.held_back import compile_sink, zipped
+from tests.embedded.connect.tls_host import TlsHost
 
 SPEC = """
 name: connected
@@ -26,6 +28,15 @@ brokers: {count: 1}
 topics: [{name: orders}]
 connect:
   canary: true
+  plugins:
+    - {name: ledger, file: HOME/ledger.jar}
+    - {name: ledger-bare, file: HOME/ledger-bare.zip}
+    - {name: files, maven: "org.apache.kafka:connect-file:4.3.1"}
+  egress:
+    - {host: localhost, port: 4711, tls: true, ca_file: HOME/host-ca.pem}
+    - {host: sts.us-east-1.amazonaws.com, port: 443, endpoint: sts}
+  secrets:
+    - {name: ledger, generate: [password], environment: {account: LEDGER_ACCOUNT}}
   connectors:
     - name: canary-sink
       plugin: canary
@@ -37,16 +48,29 @@ connect:
         topics: ephk-canary
         canary.bucket: ${ephk:bucket}
         canary.prefix: connect/canary-sink/
+    - name: ledger
+      plugin: ledger
+      consumes: [orders]
+      config:
+        connector.class: org.example.ledger.LedgerSink
+        topics: orders
+        ledger.file: HOME/ledger.txt
+        ledger.password: {secret: ledger, key: password}
+        ledger.note: "for ${secretsmanager:ledger:account} only"
 """
 
+#: A secret that whoever runs `up` brings along.
+LEDGER_ACCOUNT = "account-4711-0815"
 
-@dataclass(frozen=True)
+
+@dataclass
 class Connected:
     """The environment, and the administrator's session."""
 
     world: World
     environment: Environment
     session: AwsSession
+    host: TlsHost
 
     @property
     def connect(self) -> Any:
@@ -87,6 +111,58 @@ class Connected:
         with urllib.request.urlopen(url, timeout=10) as answer:
             return json.load(answer)
 
+    def update(self, name: str, **changes: str) -> Any:
+        """Change a connector's configuration behind the spec, and return how the operation ended."""
+        arn = self.connector(name).arn
+        live = self.live(arn)
+        operation = self.connect.update_connector(
+            connectorArn=arn,
+            currentVersion=live["currentVersion"],
+            connectorConfiguration={**live["connectorConfiguration"], **changes},
+        )["connectorOperationArn"]
+        self.settle(arn, "RUNNING", "FAILED")
+        return self.connect.describe_connector_operation(connectorOperationArn=operation)
+
+    def refresh(self) -> None:
+        """Take over where the workers' REST interfaces are now: those that were started since listen elsewhere."""
+        connect = self.environment.connect
+        assert connect is not None
+        now = []
+        for connector in connect.connectors:
+            urls = tuple(self.rest(connector.arn)["urls"])
+            assert connector.rest is not None
+            now.append(connector.model_copy(update={"rest": connector.rest.model_copy(update={"urls": urls})}))
+        renewed = connect.model_copy(update={"connectors": tuple(now)})
+        self.environment = self.environment.model_copy(update={"connect": renewed})
+
+    @contextmanager
+    def changed(self, name: str, **changes: str) -> Iterator[None]:
+        """Have another configuration live for a while."""
+        arn = self.connector(name).arn
+        before = self.live(arn)["connectorConfiguration"]
+        assert self.update(name, **changes)["connectorOperationState"] == "UPDATE_COMPLETE"
+        try:
+            yield
+        finally:
+            version = self.live(arn)["currentVersion"]
+            self.connect.update_connector(connectorArn=arn, currentVersion=version, connectorConfiguration=before)
+            self.settle(arn, "RUNNING")
+
+    @contextmanager
+    def fewer_rights(self, role_arn: str, sid: str) -> Iterator[None]:
+        """Take one statement out of a role's policy for a while."""
+        iam, role = self.session.client("iam"), role_arn.rsplit("/", 1)[1]
+        (name,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
+        policy = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+        left = [statement for statement in policy["Statement"] if statement["Sid"] != sid]
+        assert len(left) < len(policy["Statement"])
+        changed = json.dumps({**policy, "Statement": left})
+        iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=changed)
+        try:
+            yield
+        finally:
+            iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(policy))
+
     @contextmanager
     def more_rights(self, role_arn: str, actions: list[str], resources: list[str]) -> Iterator[None]:
         """Give a role more than it should have for a while."""
@@ -103,14 +179,22 @@ class Connected:
 @pytest.fixture(scope="package")
 def connected() -> Iterator[Connected]:
     world = new_world("connect")
+    host = TlsHost(world.home)
     try:
-        yield bring_up(world)
+        host.start()
+        yield bring_up(world, host)
     finally:
         end_world(world)
+        host.stop()
 
 
-def bring_up(world: World) -> Connected:
+def bring_up(world: World, host: TlsHost) -> Connected:
     file = world.home / "connected.yaml"
-    file.write_text(SPEC)
-    lease = world.must("up", file, "--json").json()
-    return Connected(world, Environment.model_validate(lease["environment"]), world.administrator())
+    file.write_text(SPEC.replace("HOME", str(world.home)).replace("4711", str(host.port)))
+    (world.home / "host-ca.pem").write_text(host.authority.pem)
+    compile_sink(world.home, declared=True)
+    zipped(compile_sink(world.home, declared=False))
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("LEDGER_ACCOUNT", LEDGER_ACCOUNT)
+        lease = world.must("up", file, "--json").json()
+    return Connected(world, Environment.model_validate(lease["environment"]), world.administrator(), host)

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from contracts.connect_access import SOURCE_CLASS
 from orchestrator.connect_rest import ConnectRest
 from tests.embedded.connect.conftest import Connected
 
-CONTRACTS = 15
+CONTRACTS = 16
 
 
 def test_a_sound_environment_is_verified_throughout(connected: Connected) -> None:
@@ -20,7 +19,8 @@ def test_a_sound_environment_is_verified_throughout(connected: Connected) -> Non
     assert found["connect.workers.expected"].evidence["canary-sink"]["healthy"] == 2
     assert found["connect.canary.delivers"].evidence["arrived"] == 20
     assert "TopicAuthorizationException" in found["connect.acl.deny"].evidence["connector"]
-    shown = [r.as_dict()["evidence"] for r in found.values() if r.id != "connect.rest.auth.required"]
+    about_passwords = ("connect.rest.auth.required", "connect.secrets.not-exposed")
+    shown = [r.as_dict()["evidence"] for r in found.values() if r.id not in about_passwords]
     assert "password" not in str(shown)
 
 
@@ -29,65 +29,6 @@ def test_to_an_environment_that_declares_no_connect_nothing_of_it_applies(connec
     assert connected.probe("connect.*", of=bare) == {}
     theirs = bare.model_copy(update={"adopted": True})
     assert {r.status for r in connected.probe("connect.*", of=theirs).values()} == {"not_covered"}
-
-
-def rest_elsewhere(connected: Connected, **changes: object) -> object:
-    rest = connected.connector("canary-source").rest
-    assert rest is not None
-    return connected.with_connector("canary-source", rest=rest.model_copy(update=changes))
-
-
-def test_a_rest_interface_that_is_gone_fails_with_the_hop(connected: Connected) -> None:
-    result = connected.one("connect.rest.reachable", of=rest_elsewhere(connected, urls=("https://127.0.0.1:9",)))
-    assert result.status == "failed"
-    assert "Connection refused" in result.reason
-
-
-def test_a_rest_interface_that_asks_nobody_who_he_is_fails(connected: Connected) -> None:
-    # The gateway's health door answers everybody, over the same CA that the probe is told to trust.
-    cloud = connected.environment.cloud
-    assert cloud.ca_bundle is not None
-    assert cloud.endpoint_url is not None
-    with open(cloud.ca_bundle) as file:  # noqa: PTH123
-        place = rest_elsewhere(connected, urls=(f"{cloud.endpoint_url}/_ephk/health?",), ca_pem=file.read())
-    result = connected.one("connect.rest.auth.required", of=place)
-    assert (result.status, "nobody at" in result.reason) == ("failed", True), result.reason
-
-
-def test_a_certificate_of_somebody_else_fails(connected: Connected) -> None:
-    other = connected.connector("canary-sink").rest
-    assert other is not None
-    result = connected.one("connect.rest.tls", of=rest_elsewhere(connected, ca_pem=other.ca_pem))
-    assert result.status == "failed"
-    assert "CERTIFICATE_VERIFY_FAILED" in result.reason
-
-
-def test_a_class_that_is_not_installed_fails(connected: Connected) -> None:
-    other = connected.with_connector("canary-source", connector_class="io.ephk.connect.NoConnector")
-    result = connected.one("connect.plugins.present", of=other)
-    assert "no plugin with the class io.ephk.connect.NoConnector" in result.reason
-
-
-def test_a_configuration_that_its_plugin_refuses_fails(connected: Connected) -> None:
-    other = connected.with_connector("canary-sink", connector_class=SOURCE_CLASS)
-    result = connected.one("connect.config.valid", of=other)
-    assert result.status == "failed"
-    assert "does not match" in result.reason
-
-
-def test_fewer_workers_than_declared_fail(connected: Connected) -> None:
-    result = connected.one("connect.workers.expected", of=connected.with_connector("canary-source", workers=2))
-    assert (result.status, result.reason) == ("failed", "canary-source has a capacity of 1 workers")
-
-
-def test_logs_that_do_not_arrive_fail(connected: Connected) -> None:
-    connect = connected.environment.connect
-    assert connect is not None
-    elsewhere = connect.model_copy(update={"log_group": connected.environment.log_group})
-    other = connected.environment.model_copy(update={"connect": elsewhere})
-    result = connected.one("connect.logs.arrive", of=other, deadline_s=3)
-    assert result.status == "failed"
-    assert "has no line of canary-sink" in result.reason
 
 
 def test_a_role_that_writes_everywhere_fails(connected: Connected) -> None:
@@ -108,20 +49,49 @@ def test_a_role_that_reads_every_topic_fails(connected: Connected) -> None:
     assert "to canary-sink lets the principal consume on" in result.reason
 
 
-def test_a_secret_in_a_configuration_fails_and_an_update_is_an_operation(connected: Connected) -> None:
-    source = connected.connector("canary-source")
-    live = connected.live(source.arn)
-    shown = {**live["connectorConfiguration"], "database.password": "in-the-clear"}
-    update = {"connectorArn": source.arn, "currentVersion": live["currentVersion"]}
-    operation = connected.connect.update_connector(**update, connectorConfiguration=shown)["connectorOperationArn"]
-    connected.settle(source.arn, "RUNNING")
-    ended = connected.connect.describe_connector_operation(connectorOperationArn=operation)
-    assert ended["connectorOperationState"] == "UPDATE_COMPLETE"
-    result = connected.one("connect.secrets.not-exposed")
-    assert result.reason == "control plane: canary-source shows a secret in database.password"
-    update["currentVersion"] = connected.live(source.arn)["currentVersion"]
-    connected.connect.update_connector(**update, connectorConfiguration=live["connectorConfiguration"])
-    connected.settle(source.arn, "RUNNING")
+def test_a_reference_that_cannot_be_resolved_any_more_fails(connected: Connected) -> None:
+    with connected.fewer_rights(connected.connector("ledger").role_arn, "Secrets"):
+        result = connected.one("connect.config.valid")
+    assert result.status == "failed"
+    assert "ledger: " in result.reason
+    assert "GetSecretValue: 400 AccessDenied" in result.reason
+
+
+def test_a_capacity_that_was_changed_behind_the_spec_fails(connected: Connected) -> None:
+    sink = connected.connector("canary-sink")
+
+    def scale(workers: int) -> None:
+        version = connected.live(sink.arn)["currentVersion"]
+        capacity = {"provisionedCapacity": {"mcuCount": 1, "workerCount": workers}}
+        connected.connect.update_connector(connectorArn=sink.arn, currentVersion=version, capacity=capacity)
+        connected.settle(sink.arn, "RUNNING")
+
+    scale(1)
+    result = connected.one("connect.workers.expected")
+    assert (result.status, result.reason) == ("failed", "canary-sink has a capacity of 1 workers")
+    scale(2)
+    connected.refresh()
+
+
+def test_roles_that_lost_a_grant_fail_with_the_action(connected: Connected) -> None:
+    """A bucket's permission and a topic's, side by side."""
+    sink, source = connected.connector("canary-sink"), connected.connector("canary-source")
+    with connected.fewer_rights(sink.role_arn, "Objects"), connected.fewer_rights(source.role_arn, "Write"):
+        delivered = connected.one("connect.canary.delivers")
+        connected.settle(source.arn, "FAILED")
+        counted = connected.one("connect.canary.source")
+        running = connected.one("connect.connector.running")
+    for connector in (sink, source):
+        connected.connect.restart_connector(connectorArn=connector.arn)
+        connected.settle(connector.arn, "RUNNING")
+    assert delivered.status == counted.status == running.status == "failed"
+    assert "20 of 20 records did not arrive in the bucket: canary-sink is FAILED" in delivered.reason
+    assert "s3:PutObject" in delivered.reason
+    assert "Status Code: 403" in delivered.reason
+    assert "(bucket permission) task 0 failed" in running.reason
+    assert counted.reason.startswith("canary-source is FAILED: (ACL) task 0 failed: ")
+    assert "TopicAuthorizationException" in counted.reason
+    assert connected.one("connect.canary.delivers").status == "verified"
 
 
 @pytest.mark.parametrize(

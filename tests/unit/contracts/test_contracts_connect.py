@@ -6,15 +6,16 @@ from typing import Any
 
 import pytest
 
-from contracts.connect import exposed, judge_plugins, judge_running, judge_validation
+from contracts.connect import judge_plugins, judge_running, judge_validation
 from contracts.connect_canary import judge_continuation, judge_delivery, judge_numbers
 from contracts.connect_denials import judge_elsewhere, judge_failed_connector
 from contracts.connect_rest import judge_strangers, judge_tls
+from contracts.connect_secrets import exposed
 from contracts.model import Failed, ProbeError, Verified
 from contracts.needs import unmet
 from contracts.registry import load
 from contracts.tls import Alert, Closed, ServerHello
-from orchestrator.environment import Connector, ConnectRestEndpoint, KafkaConnect
+from orchestrator.environment import Connector, ConnectRestEndpoint, Egress, KafkaConnect
 from tests.unit.contracts.builders import environment
 
 URL = "https://127.0.0.1:1"
@@ -51,10 +52,12 @@ def test_not_running(seen: Any, status: Any, words: str) -> None:
 
 def test_plugins() -> None:
     wanted = {"c": "a.B"}
-    assert isinstance(judge_plugins(wanted, {"c": "ACTIVE"}, {"c": {"a.B": "1"}}), Verified)
-    assert isinstance(judge_plugins(wanted, {"c": "ACTIVE"}, {}), Verified)
-    assert "CREATE_FAILED" in reason(judge_plugins(wanted, {"c": "CREATE_FAILED"}, {}))
-    assert "no plugin with the class a.B" in reason(judge_plugins(wanted, {"c": "ACTIVE"}, {"c": {"x.Y": "1"}}))
+    assert isinstance(judge_plugins(wanted, {"c": "ACTIVE"}, {"c": {"a.B": "1"}}, {}), Verified)
+    assert isinstance(judge_plugins(wanted, {"c": "ACTIVE"}, {}, {}), Verified)
+    assert "CREATE_FAILED" in reason(judge_plugins(wanted, {"c": "CREATE_FAILED"}, {}, {}))
+    assert "no plugin with the class a.B" in reason(judge_plugins(wanted, {"c": "ACTIVE"}, {"c": {"x.Y": "1"}}, {}))
+    failures = {"c": "Failed to find any class that implements Connector and which name matches a.B"}
+    assert "lack a class: Failed to find" in reason(judge_plugins(wanted, {"c": "ACTIVE"}, {}, failures))
 
 
 def test_validation() -> None:
@@ -166,6 +169,7 @@ def test_what_is_not_there_is_not_covered() -> None:
                 connector(name="s", connector_class="io.ephk.connect.CanarySourceConnector"),
             ),
             log_group="/g",
+            egress=(Egress(host="db", port=5432),),
         )
     )
-    assert [unmet(whole, (need,)) for need in sorted(needs) if need.startswith("connect")] == [None] * 5
+    assert [unmet(whole, (need,)) for need in sorted(needs) if need.startswith("connect")] == [None] * 6

@@ -27,6 +27,16 @@ class FakeTarget:
     def prepare_connect(self, _progress: Any) -> None:
         self.prepared += 1
 
+    def with_config_provider(self, archive: Path, _progress: Any) -> Path:
+        bundle = archive.with_name("bundle.zip")
+        bundle.write_bytes(archive.read_bytes() + b"with the provider")
+        return bundle
+
+
+def inputs_of(connect: ConnectSpec, target: Any = None) -> Any:
+    opened = connect_plugins.open_all(connect, target or FakeTarget(), SilentProgress())
+    return [plugin.inputs for plugin in opened]
+
 
 def prepare(tmp_path: Path, data: bytes, config_class: str = CLASS, **plugin: Any) -> Any:
     file = tmp_path / "plugin.zip"
@@ -37,7 +47,7 @@ def prepare(tmp_path: Path, data: bytes, config_class: str = CLASS, **plugin: An
             "connectors": [{"name": "c", "plugin": "mine", "config": {"connector.class": config_class}}],
         }
     )
-    return connect_plugins.prepare(connect, FakeTarget(), SilentProgress())  # type: ignore[arg-type]
+    return inputs_of(connect)
 
 
 def test_an_archive_is_named_by_its_content(tmp_path: Path) -> None:
@@ -65,12 +75,29 @@ def test_another_digest_than_the_declared_one_is_refused(tmp_path: Path) -> None
 def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
     connect = ConnectSpec.model_validate({"plugins": [{"name": "p", "file": str(tmp_path / "none.jar")}]})
     with pytest.raises(UsageError, match=r"none\.jar"):
-        connect_plugins.prepare(connect, FakeTarget(), SilentProgress())  # type: ignore[arg-type]
+        inputs_of(connect)
+
+
+def test_a_plugin_whose_connector_refers_to_a_secret_gets_the_provider(tmp_path: Path) -> None:
+    file = tmp_path / "plugin.zip"
+    file.write_bytes(archive())
+    config = {"connector.class": CLASS, "password": {"secret": "db", "key": "password"}}
+    document = {
+        "plugins": [{"name": "mine", "file": str(file)}],
+        "secrets": [{"name": "db", "generate": ["password"]}],
+        "connectors": [{"name": "c", "plugin": "mine", "config": config}],
+    }
+    (plugin,) = inputs_of(ConnectSpec.model_validate(document))
+    assert plugin.archive.name == "bundle.zip"
+    assert plugin.sha256 == hashlib.sha256(plugin.archive.read_bytes()).hexdigest()
+    own = {"config.providers": "env, secretsmanager", "config.providers.secretsmanager.class": "a.Theirs"}
+    (plugin,) = inputs_of(ConnectSpec.model_validate({**document, "worker_config": own}))
+    assert plugin.archive.name == "plugin.zip"
 
 
 def test_a_plugin_that_is_in_s3_already_is_left_there(tmp_path: Path) -> None:
     connect = ConnectSpec.model_validate({"plugins": [{"name": "p", "s3": "s3://their-bucket/a/b.jar"}]})
-    (plugin,) = connect_plugins.prepare(connect, FakeTarget(), SilentProgress())  # type: ignore[arg-type]
+    (plugin,) = inputs_of(connect)
     assert (plugin.bucket, plugin.key, plugin.content_type) == ("their-bucket", "a/b.jar", "JAR")
 
 
@@ -122,6 +149,16 @@ def test_a_connector_that_is_as_declared_has_no_difference() -> None:
 )  # fmt: skip
 def test_an_apply_that_did_not_happen_is_noticed(live: Any, operations: Any, words: str) -> None:
     assert words in difference(CONNECTOR, {**LIVE, **live}, operations)
+
+
+def test_a_reference_is_compared_under_the_secrets_full_name() -> None:
+    declared = ConnectorSpec(
+        name="c", plugin="p", config={"connector.class": "a.B", "p": "${secretsmanager:db:password}"}
+    )
+    configuration = {"connector.class": "a.B", "tasks.max": "1", "p": "${secretsmanager:ephk-1-connect-db:password}"}
+    live = {**LIVE, "connectorConfiguration": configuration}
+    assert difference(declared, live, [], {"db": "ephk-1-connect-db"}) == ""
+    assert "differs from the declared one in p" in difference(declared, live, [], {"db": "another"})
 
 
 def test_the_first_cause_is_the_deepest_one() -> None:

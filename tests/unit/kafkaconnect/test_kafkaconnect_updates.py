@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from orchestrator.embedded.kafkaconnect import lifecycle
+from orchestrator.processes import wait_until
 from tests.unit.kafkaconnect.conftest import CLASS
 
 CAPACITY = {"provisionedCapacity": {"mcuCount": 2, "workerCount": 3}}
@@ -80,3 +82,32 @@ def test_pause_resume_and_restart(connect: Any, arn: str) -> None:
         assert connect.describe(arn)["connectorState"] == state
         assert request in connect.made[0].requests
     assert "RUNNING" in connect.refused("ResumeConnector", connectorArn=arn).message
+
+
+FAILED = {"connector": {"state": "RUNNING"}, "tasks": [{"id": 0, "state": "FAILED", "trace": "a.B: no"}]}
+
+
+def test_a_failure_from_before_a_restart_is_not_taken_for_a_new_one(
+    connect: Any, arn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Workers tell their tasks' statuses through a topic, so the old one is still told for a moment."""
+    workers = connect.made[0]
+    running, workers.status = workers.status, FAILED
+    connect.wait(arn, "FAILED")
+    operation = connect.call("RestartConnector", connectorArn=arn)["connectorOperationArn"]
+    assert wait_until(
+        lambda: ("POST", "/connectors/orders/restart?includeTasks=true") in workers.requests, deadline_s=5
+    )
+    assert connect.describe(arn)["connectorState"] == "RESTARTING"
+    workers.status = running
+    assert connect.ended(operation)["connectorOperationState"] == "RESTART_COMPLETE"
+
+    monkeypatch.setattr(lifecycle, "_STALE_S", 0.2)
+    workers.status = FAILED
+    connect.wait(arn, "FAILED")
+    operation = connect.call("RestartConnector", connectorArn=arn)["connectorOperationArn"]
+    ended = connect.ended(operation)
+    assert (ended["connectorOperationState"], ended["errorInfo"]["message"]) == (
+        "RESTART_FAILED",
+        "task 0 failed: a.B: no",
+    )

@@ -361,6 +361,29 @@ def test_an_s3_rule_names_the_endpoints_prefix_list(clients: Clients) -> None:
     assert endpoint.seen()["prefixListId"].startswith("pl-")
 
 
+def test_an_interface_endpoint_has_subnets_groups_and_a_private_name(clients: Clients) -> None:
+    vpc = a_vpc(clients)
+    zone = "us-east-1a"
+    subnet = make(clients, "aws:ec2/subnet:Subnet", vpcId=vpc, cidrBlock="10.0.1.0/24", availabilityZone=zone).id
+    group = a_group(clients, vpc=vpc)
+    given = {
+        "vpcId": vpc,
+        "serviceName": "com.amazonaws.us-east-1.secretsmanager",
+        "vpcEndpointType": "Interface",
+        "subnetIds": [subnet],
+        "securityGroupIds": [group],
+        "privateDnsEnabled": True,
+    }
+    endpoint = make(clients, "aws:ec2/vpcEndpoint:VpcEndpoint", **given, **TAGS)
+    seen = endpoint.seen()
+    assert {name: seen[name] for name in given} == given
+    ec2 = clients.get("ec2")
+    only = [{"Name": "vpc-id", "Values": [vpc]}]
+    assert len(ec2.describe_network_interfaces(Filters=only)["NetworkInterfaces"]) == 1
+    endpoint.delete()
+    assert ec2.describe_network_interfaces(Filters=only)["NetworkInterfaces"] == []
+
+
 def test_a_full_bucket_goes_only_when_that_was_said(clients: Clients) -> None:
     s3 = clients.get("s3")
     made = make(clients, "aws:s3/bucket:Bucket", bucket="ephk-full")

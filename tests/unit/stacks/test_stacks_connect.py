@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,8 @@ import pytest
 
 from orchestrator.tags import missing
 from orchestrator.teardown.inventory import QUESTIONS
-from stacks.inputs import ConnectInputs, ConnectorInputs, PluginInputs
-from tests.unit.stacks.stack_mocks import Program, inputs, run
+from stacks.inputs import ConnectInputs, ConnectorInputs, ConnectSecretInputs, EgressInputs, PluginInputs
+from tests.unit.stacks.stack_mocks import PASSWORD, Program, inputs, run
 
 CONNECTOR = "aws:mskconnect/connector:Connector"
 SINK = ConnectorInputs(
@@ -132,3 +133,77 @@ def test_no_policy_of_the_environment_breaks_a_rule_of_a_review(program: Program
     whole = json.loads(json.dumps(policies).replace('"arn:Key-data"', f'"{key}"'))
     broken = {name: [one.message for one in rules.identity_policy(policy)] for name, policy in whole.items()}
     assert {name: found for name, found in broken.items() if found} == {}
+
+
+SECRET = ConnectSecretInputs("db", "ephk-bcdfghjk-connect-db", {"password": PASSWORD})
+THEIRS = ConnectSecretInputs("theirs", "prod/theirs", kms_key_arn="arn:aws:kms:eu-west-1:123456789012:key/theirs")
+
+
+@pytest.fixture(scope="module")
+def resolving() -> Program:
+    """Two connectors of one plugin in a bucket; one refers to secrets, and hosts are declared."""
+    plugins = (PluginInputs("theirs", "JAR", bucket="their-bucket", key="b.jar"),)
+    referring = replace(SOURCE, name="referring", secrets=("db", "theirs"), resolves=True)
+    return run(
+        inputs(
+            connect=ConnectInputs(
+                plugins,
+                (SOURCE, referring),
+                secrets=(SECRET, THEIRS),
+                provider_properties={"config.providers": "secretsmanager"},
+                egress=(
+                    EgressInputs("db-5432", 5432, cidr="10.42.9.0/24"),
+                    EgressInputs("sts-443", 443, service="com.amazonaws.eu-west-1.sts"),
+                ),
+            )
+        )
+    )
+
+
+def test_a_secret_that_is_made_is_secret_in_the_state_and_an_existing_one_is_left_alone(resolving: Program) -> None:
+    made = resolving.one("aws:secretsmanager/secret:Secret", "connect-db").inputs
+    assert made["name"] == "ephk-bcdfghjk-connect-db"
+    assert made["recoveryWindowInDays"] == 0
+    assert not missing(made["tags"])
+    version = resolving.one("aws:secretsmanager/secretVersion:SecretVersion", "connect-db")
+    assert "secretString" in version.secrets
+    assert "connect-theirs" not in resolving.of("aws:secretsmanager/secret:Secret")
+
+
+def test_only_the_role_that_refers_to_a_secret_reads_it(resolving: Program) -> None:
+    reads = statements(resolving, "connect-referring")
+    assert reads["Secrets"]["Action"] == ["secretsmanager:GetSecretValue"]
+    prefix = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:"
+    assert reads["Secrets"]["Resource"] == [f"{prefix}ephk-bcdfghjk-connect-db-??????", f"{prefix}prod/theirs-??????"]
+    assert reads["SecretKeys"]["Condition"] == {
+        "StringEquals": {"kms:ViaService": "secretsmanager.eu-west-1.amazonaws.com"}
+    }
+    assert "Secrets" not in statements(resolving, "connect-source")
+    boundary = resolving.one("aws:iam/policy:Policy", "boundary").policy()
+    assert {"Secrets", "SecretKeys"} <= {statement["Sid"] for statement in boundary["Statement"]}
+
+
+def test_only_workers_with_the_provider_are_told_to_use_it(resolving: Program) -> None:
+    kind = "aws:mskconnect/workerConfiguration:WorkerConfiguration"
+    texts = {name: item.inputs["propertiesFileContent"] for name, item in resolving.of(kind).items()}
+    assert "config.providers=secretsmanager" in texts["workers-secrets"]
+    assert "config.providers" not in texts["workers"]
+    of = {name: item.inputs["workerConfiguration"]["arn"] for name, item in resolving.of(CONNECTOR).items()}
+    assert of["referring"] != of["source"]
+
+
+def test_declared_hosts_and_secrets_can_be_reached_and_nothing_else(resolving: Program) -> None:
+    endpoints = resolving.of("aws:ec2/vpcEndpoint:VpcEndpoint")
+    manager = endpoints["connect-secretsmanager"]
+    assert manager.inputs["vpcEndpointType"] == "Interface"
+    assert manager.inputs["privateDnsEnabled"] is True
+    (statement,) = manager.policy()["Statement"]
+    assert statement["Action"] == ["secretsmanager:GetSecretValue"]
+    (statement,) = endpoints["connect-sts"].policy()["Statement"]
+    assert statement["Condition"] == {"StringEquals": {"aws:PrincipalAccount": "123456789012"}}
+    outgoing = resolving.of("aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule").values()
+    mine = [rule.inputs for rule in outgoing if rule.inputs["securityGroupId"] == "SecurityGroup-connect"]
+    assert sorted((rule["fromPort"], rule.get("cidrIpv4")) for rule in mine if "cidrIpv4" in rule) == [
+        (5432, "10.42.9.0/24")
+    ]
+    assert sorted(rule["fromPort"] for rule in mine) == [443, 443, 5432, 9098]

@@ -1,0 +1,163 @@
+"""Kafka Connect before anything is created: what would fail later is found now, with its cause and the next step.
+
+The plugins' archives are opened by `connect_plugins`; here their connectors judge their configurations, and the spec is
+held against the network, the quotas and the roles that the stack would make. What cannot be known here is
+`not_covered` with the reason, and never taken for fine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from orchestrator import connect_paths, connect_plugins
+from orchestrator.connect_paths import Status
+from orchestrator.connect_plugins import OpenedPlugin
+from orchestrator.connect_validation import ConnectorToValidate, Judgement
+from orchestrator.errors import UsageError
+from orchestrator.progress import Progress
+from orchestrator.spec import EnvironmentSpec
+from orchestrator.target import Target
+from stacks.inputs import PluginInputs
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        status: `ok`, `failed`, or `not_covered` when it cannot be known before the apply.
+        subject: what it is about, such as `connector orders-archive`.
+        message: what was found, with the cause.
+        next_step: what to do about it; empty when there is nothing to do.
+    """
+
+    status: Status
+    subject: str
+    message: str
+    next_step: str = ""
+
+    def as_dict(self) -> dict[str, str]:
+        """Return the finding as JSON has it."""
+        return {
+            "status": self.status, "subject": self.subject, "message": self.message, "next_step": self.next_step,
+        }  # fmt: skip
+
+
+def examine(
+    spec: EnvironmentSpec, opened: Sequence[OpenedPlugin], target: Target, progress: Progress
+) -> tuple[Finding, ...]:
+    """Return everything that can be said of the spec's Kafka Connect, good and bad.
+
+    Args:
+        spec: as asked for.
+        opened: what `connect_plugins.open_all` returned for it.
+        target: where it is to be; loads plugins.
+        progress: told what is done.
+
+    Raises:
+        EphkError: what judges plugins cannot be built.
+    """
+    if spec.connect is None:
+        return ()
+    found = [*_plugins(spec, opened), *_configurations(spec, opened, target, progress)]
+    paths = connect_paths.examine(spec, on_aws=target.name == "aws")
+    return (*found, *(Finding(*item) for item in paths))
+
+
+def prepare(spec: EnvironmentSpec, target: Target, progress: Progress) -> tuple[PluginInputs, ...]:
+    """Open the plugins, examine the spec, and return the plugins as the stack uploads them.
+
+    Raises:
+        UsageError: something would fail.
+        EphkError: an artifact cannot be fetched.
+    """
+    opened = connect_plugins.open_all(spec.connect, target, progress)
+    refuse(examine(spec, opened, target, progress), progress)
+    return tuple(plugin.inputs for plugin in opened)
+
+
+def refuse(findings: Sequence[Finding], progress: Progress) -> None:
+    """Say what is not covered, and refuse what would fail.
+
+    Raises:
+        UsageError: at least one finding failed; `details` has all of them.
+    """
+    for finding in findings:
+        if finding.status == "not_covered":
+            progress.note(f"{finding.subject}: not covered before the apply: {finding.message}")
+    failed = [finding for finding in findings if finding.status == "failed"]
+    if failed:
+        first, more = failed[0], len(failed) - 1
+        also = f" (and {more} more)" if more else ""
+        raise UsageError(
+            f"{first.subject}: {first.message}{also}",
+            next_step=first.next_step,
+            details=tuple(f"{item.subject}: {item.message}. {item.next_step}" for item in failed[1:]),
+        )
+
+
+def _plugins(spec: EnvironmentSpec, opened: Sequence[OpenedPlugin]) -> Iterator[Finding]:
+    connectors = spec.connect.connectors if spec.connect is not None else ()
+    for plugin in opened:
+        subject = f"plugin {plugin.inputs.name}"
+        if plugin.contents is None:
+            yield Finding(
+                "not_covered",
+                subject,
+                f"s3://{plugin.inputs.bucket}/{plugin.inputs.key} is not opened before the apply",
+            )
+            continue
+        contents = plugin.contents
+        yield Finding(
+            "ok", subject, f"{len(contents.jars)} jars, {contents.size / 2**20:.1f} MB unpacked, no path leaves it"
+        )
+        for connector in connectors:
+            named = contents.class_named(connector.config["connector.class"])
+            if connector.plugin == plugin.inputs.name and named is not None and named not in contents.declared:
+                yield Finding(
+                    "ok",
+                    f"connector {connector.name}",
+                    f"{named} is in no service file: workers find it by scanning every jar, which takes seconds",
+                    "Add META-INF/services/org.apache.kafka.connect.sink.SinkConnector (or source) to its jar.",
+                )
+
+
+def _configurations(
+    spec: EnvironmentSpec, opened: Sequence[OpenedPlugin], target: Target, progress: Progress
+) -> Iterator[Finding]:
+    """Let each connector that can be loaded judge its configuration."""
+    archives = {plugin.inputs.name: plugin for plugin in opened if plugin.contents is not None}
+    wanted: list[ConnectorToValidate] = []
+    for connector in spec.connect.connectors if spec.connect is not None else ():
+        plugin = archives.get(connector.plugin)
+        if plugin is None or plugin.contents is None or plugin.inputs.archive is None:
+            yield Finding("not_covered", f"connector {connector.name}", "its plugin cannot be loaded before the apply")
+            continue
+        named = connector.config["connector.class"]
+        config = {
+            **connector.config,
+            "name": connector.name,
+            "connector.class": plugin.contents.class_named(named) or named,
+            "tasks.max": str(connector.tasks),
+        }
+        wanted.append(ConnectorToValidate(connector.name, config, plugin.inputs.archive, plugin.inputs.content_type))
+    for name, judgement in target.validate_connectors(wanted, progress).items():
+        yield from _judged(name, judgement)
+
+
+def _judged(name: str, judgement: Judgement) -> Iterator[Finding]:
+    subject = f"connector {name}"
+    if judgement.missing:
+        yield Finding(
+            "failed",
+            subject,
+            f"class not found: {judgement.missing}",
+            "Put the jar with this class into the plugin's archive.",
+        )
+    elif judgement.unknown:
+        yield Finding("not_covered", subject, f"its plugin could not judge the configuration: {judgement.unknown}")
+    for field, message in (judgement.fields or {}).items():
+        yield Finding("failed", subject, f"{field}: {message}", f"Correct '{field}' in the connector's config.")
+    if judgement.version is not None and not judgement.fields:
+        yield Finding("ok", subject, f"version {judgement.version} accepts its configuration")
