@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from orchestrator.aws import AwsSession
-from orchestrator.environment import Bucket, Cluster, Environment, Listener, Network, Principal, Topic
+from orchestrator.environment import Bucket, Cluster, Environment, Link, Listener, Network, Principal, Topic
 from orchestrator.lease import Lease
 from orchestrator.spec import EnvironmentSpec
 from orchestrator.target import Target
@@ -15,6 +15,7 @@ from stacks.inputs import (
     BrokerInputs,
     ConnectInputs,
     ConnectorInputs,
+    LinkInputs,
     PluginInputs,
     PrincipalInputs,
     RegistryInputs,
@@ -35,9 +36,23 @@ _CONNECTOR_FIELDS = {"name", "plugin", "config", "tasks", "workers", "consumes",
 
 
 def describe_environment(
-    lease: Lease, spec: EnvironmentSpec, outputs: Mapping[str, Any], session: AwsSession, target: Target
+    lease: Lease,
+    spec: EnvironmentSpec,
+    outputs: Mapping[str, Any],
+    session: AwsSession,
+    target: Target,
+    *,
+    links: Mapping[str, Link] | None = None,
 ) -> Environment:
     """Build the environment object of a lease that has just been provisioned.
+
+    Args:
+        lease: whose environment.
+        spec: with its links filled in.
+        outputs: of the stack.
+        session: the administrator's.
+        target: where it is.
+        links: the environments that connectors read from, by connector.
 
     Raises:
         KeyError: the stack did not export what the object needs.
@@ -67,19 +82,25 @@ def describe_environment(
             "roles": roles,
             "boundary_arn": outputs.get("boundary_arn"),
             "log_group": outputs.get("log_group"),
-            **_connect(lease, spec, outputs, session, target),
+            **_connect(lease, spec, outputs, session, target, links or {}),
         }
     )
 
 
 def _connect(
-    lease: Lease, spec: EnvironmentSpec, outputs: Mapping[str, Any], session: AwsSession, target: Target
+    lease: Lease,
+    spec: EnvironmentSpec,
+    outputs: Mapping[str, Any],
+    session: AwsSession,
+    target: Target,
+    links: Mapping[str, Link],
 ) -> dict[str, Any]:
     if spec.connect is None or not outputs.get("connect"):
         return {}
     from orchestrator import connect_readback
 
-    described = connect_readback.describe(spec.connect, f"ephk-{lease.id}", outputs["connect"], session, target)
+    prefix = f"ephk-{lease.id}"
+    described = connect_readback.describe(spec.connect, prefix, outputs["connect"], session, target, links)
     urls = [url for connector in described.connectors if connector.rest for url in connector.rest.urls]
     return {"connect": described, "connect_url": urls[0] if urls else None}
 
@@ -155,6 +176,7 @@ def stack_inputs(
     zones: tuple[str, ...],
     plugins: tuple[PluginInputs, ...] = (),
     *,
+    links: Mapping[str, LinkInputs] | None = None,
     boundary_arn: str | None = None,
 ) -> StackInputs:
     """Return what the Pulumi program is told, with a fresh random password for each SCRAM principal.
@@ -165,6 +187,7 @@ def stack_inputs(
         session: names region and account.
         zones: availability zones.
         plugins: what `connect_plugins.prepare` returned for the spec.
+        links: what connectors may do in the environments that they read from, by connector.
         boundary_arn: the account's permissions boundary; None makes one of the environment's own.
     """
     return StackInputs(
@@ -200,17 +223,20 @@ def stack_inputs(
             else None
         ),
         boundary_arn=boundary_arn,
-        connect=_connect_inputs(spec, plugins),
+        connect=_connect_inputs(spec, plugins, links or {}),
     )
 
 
-def _connect_inputs(spec: EnvironmentSpec, plugins: tuple[PluginInputs, ...]) -> ConnectInputs | None:
+def _connect_inputs(
+    spec: EnvironmentSpec, plugins: tuple[PluginInputs, ...], links: Mapping[str, LinkInputs]
+) -> ConnectInputs | None:
     if spec.connect is None:
         return None
     return ConnectInputs(
         plugins=plugins,
         connectors=tuple(
-            ConnectorInputs(**connector.model_dump(include=_CONNECTOR_FIELDS)) for connector in spec.connect.connectors
+            ConnectorInputs(**connector.model_dump(include=_CONNECTOR_FIELDS), link=links.get(connector.name))
+            for connector in spec.connect.connectors
         ),
         worker_properties=spec.connect.worker_config,
     )

@@ -130,6 +130,12 @@ class _PluginArchives:
             from orchestrator.embedded.runtime.canary import ensure_canary_plugin
 
             return ensure_canary_plugin(progress)
+        from orchestrator.embedded.runtime.artifacts import MIRROR
+
+        if coordinate == MIRROR:
+            from orchestrator.embedded.runtime.mirror import ensure_mirror_plugin
+
+            return ensure_mirror_plugin(progress)
         from orchestrator.embedded.runtime.jars import ensure_artifact
 
         return ensure_artifact(coordinate, cache_home() / "plugins", progress)

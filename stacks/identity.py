@@ -9,6 +9,7 @@ from pulumi_aws import iam
 
 from stacks.bucket import bucket_arn
 from stacks.inputs import StackInputs
+from stacks.mirror import linked_statements
 from stacks.policies import KafkaArns, Statement, account_root, allow, document, grant_statements
 from stacks.tagging import tagged
 
@@ -43,6 +44,7 @@ class Identity(pulumi.ComponentResource):
             allow("Bucket", _BUCKET_ACTIONS, [bucket]),
             allow("Objects", _OBJECT_ACTIONS, [f"{bucket}/*"]),
         ]
+        linked = linked_statements(inputs)
         encryption = self._key_statement(key_arn, "s3", _KEY_ACTIONS)
         self.boundary_arn: pulumi.Input[str]
         if inputs.boundary_arn is not None:
@@ -53,7 +55,7 @@ class Identity(pulumi.ComponentResource):
                 "boundary",
                 name=f"{inputs.prefix}-boundary",
                 description="The most that any role of this environment can do",
-                policy=document(describe, kafka, *storage, encryption),
+                policy=document(describe, kafka, *linked, *storage, encryption),
                 tags=tagged(inputs, f"{inputs.prefix}-boundary"),
                 opts=self._own,
             ).arn

@@ -71,6 +71,23 @@ class PluginInputs:
 
 
 @dataclass(frozen=True)
+class LinkInputs:
+    """What a MirrorMaker connector needs to be allowed.
+
+    Attributes:
+        cluster_arn: the cluster that it reads from.
+        alias: how MirrorMaker calls that cluster.
+        topics: the topics that it reads there.
+        groups: the consumer groups whose offsets it reads there, and moves here.
+    """
+
+    cluster_arn: str
+    alias: str
+    topics: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class ConnectorInputs:
     """One connector; see `orchestrator.connect_spec.ConnectorSpec`."""
 
@@ -82,6 +99,7 @@ class ConnectorInputs:
     consumes: tuple[str, ...] = ()
     produces: tuple[str, ...] = ()
     bucket_prefix: str | None = None
+    link: LinkInputs | None = None
 
 
 @dataclass(frozen=True)
