@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
+from orchestrator.connect_spec import MIRROR_CANARY
 from orchestrator.environment import Connector, Environment
+
+#: MirrorMaker's connectors for records and for the offsets of consumer groups.
+MIRROR_CLASSES = (
+    "org.apache.kafka.connect.mirror.MirrorSourceConnector",
+    "org.apache.kafka.connect.mirror.MirrorCheckpointConnector",
+)
 
 
 def _has_connectors(environment: Environment, wanted: Callable[[Connector], bool] = lambda _: True) -> bool:
     connect = environment.connect
     return connect is not None and any(wanted(connector) for connector in connect.connectors)
+
+
+def _mirrors(kind: str, connector: Connector) -> bool:
+    link = connector.link
+    return connector.connector_class == kind and link is not None and MIRROR_CANARY in link.topics
 
 
 _PRESENT: dict[str, tuple[Callable[[Environment], bool], str]] = {
@@ -64,6 +77,10 @@ _PRESENT: dict[str, tuple[Callable[[Environment], bool], str]] = {
     "connect.canary.source": (
         lambda e: _has_connectors(e, lambda c: c.connector_class.endswith(".CanarySourceConnector")),
         "the environment has no canary source (connect.canary)",
+    ),
+    "connect.mirror": (
+        lambda e: all(_has_connectors(e, partial(_mirrors, kind)) for kind in MIRROR_CLASSES),
+        "the environment has no pair of MirrorMaker connectors that mirror the canary of a linked environment",
     ),
     "tags": (lambda e: bool(e.tags), "the environment declares no tags"),
 }

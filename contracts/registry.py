@@ -36,6 +36,7 @@ MODULES = (
     "contracts.clients.transactions",
     "contracts.clients.groups",
     "contracts.clients.matrix",
+    "contracts.streams.exactly_once",
     "contracts.schemas.endpoint",
     "contracts.schemas.evolution",
     "contracts.schemas.serialization",
@@ -57,6 +58,8 @@ MODULES = (
     "contracts.connect",
     "contracts.connect_denials",
     "contracts.connect_canary",
+    "contracts.mirror.offsets",
+    "contracts.mirror.cutover",
 )
 #: The entry-point group by which an installed package brings contracts of its own.
 GROUP = "ephemeral_kafka.contracts"

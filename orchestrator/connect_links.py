@@ -14,15 +14,13 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from orchestrator.aws import AwsSession
-from orchestrator.connect_spec import ConnectorSpec, LinkSpec
+from orchestrator.connect_spec import MIRROR_CANARY, ConnectorSpec, LinkSpec
 from orchestrator.environment import Environment, Link, Topic
 from orchestrator.errors import EphkError, UsageError
 from orchestrator.lease import Lease, LeaseState
 from orchestrator.spec import EnvironmentSpec, TopicSpec
 from stacks.inputs import LinkInputs
 
-#: The topic and the group by which a mirror is proved, in both environments.
-CANARY = "ephk-mirror"
 _CANARY_PARTITIONS = 2
 _CHECKPOINTS = "MirrorCheckpointConnector"
 _SOURCE = "MirrorSourceConnector"
@@ -41,6 +39,8 @@ _IAM = {
 _DEFAULTS = {
     "key.converter": _BYTES,
     "value.converter": _BYTES,
+    # The workers' own would write a header's bytes as Base64 text.
+    "header.converter": _BYTES,
     "sync.topic.acls.enabled": "false",
     "sync.topic.configs.enabled": "false",
     "emit.heartbeats.enabled": "false",
@@ -106,7 +106,7 @@ def resolve(spec: EnvironmentSpec, target: str, find: Callable[[str], Lease]) ->
                 _declare(topics, connector, link.mirrored[topic.name], topic.partitions, topic.config)
         if connector.link.canary:
             canaries[source.lease_id] = source
-            for name in (CANARY, link.mirrored[CANARY]):
+            for name in (MIRROR_CANARY, link.mirrored[MIRROR_CANARY]):
                 _declare(topics, connector, name, _CANARY_PARTITIONS, {})
         links[connector.name] = link
         filled.append(_filled_in(connector, link, spec.name))
@@ -140,7 +140,7 @@ def _source(connector: ConnectorSpec, link: LinkSpec, target: str, find: Callabl
 
 
 def _link(connector: ConnectorSpec, link: LinkSpec, source: Environment) -> Link:
-    canary = (CANARY,) if link.canary else ()
+    canary = (MIRROR_CANARY,) if link.canary else ()
     topics = (*link.topics, *(name for name in canary if name not in link.topics))
     alias = connector.config.get("source.cluster.alias", source.name)
     separator = connector.config.get("replication.policy.separator", ".")
@@ -211,20 +211,20 @@ def prepare_canary(source: Environment, session: AwsSession) -> None:
     with Access(source, session) as access:
         config = access.librdkafka(access.operator, Watch(_REQUEST_S))
         KafkaAdmin(config).create_missing(
-            [Topic(name=CANARY, partitions=_CANARY_PARTITIONS, replication_factor=replicas)]
+            [Topic(name=MIRROR_CANARY, partitions=_CANARY_PARTITIONS, replication_factor=replicas)]
         )
-        _begin_group({**config, "group.id": CANARY, "enable.auto.commit": False, "log_level": 0})
+        _begin_group({**config, "group.id": MIRROR_CANARY, "enable.auto.commit": False, "log_level": 0})
 
 
 def _begin_group(config: Mapping[str, Any]) -> None:
     """Commit the beginning for a group that has committed nothing yet."""
     consumer = Consumer(dict(config))
-    places = [TopicPartition(CANARY, partition, 0) for partition in range(_CANARY_PARTITIONS)]
+    places = [TopicPartition(MIRROR_CANARY, partition, 0) for partition in range(_CANARY_PARTITIONS)]
     try:
         consumer.poll(0)  # the token comes through a callback
         if all(place.offset < 0 for place in consumer.committed(places, timeout=_REQUEST_S)):
             consumer.commit(offsets=places, asynchronous=False)
     except KafkaException as error:
-        raise EphkError(f"the source refuses the group {CANARY}: {error.args[0].str()}") from error
+        raise EphkError(f"the source refuses the group {MIRROR_CANARY}: {error.args[0].str()}") from error
     finally:
         consumer.close()

@@ -14,6 +14,8 @@ from orchestrator.spec_source import Problem
 CANARY_TOPIC = "ephk-canary"
 CANARY_NUMBERS = "ephk-canary-numbers"
 CANARY = "canary"
+#: The topic and the consumer group by which a mirror is proved, in both environments.
+MIRROR_CANARY = "ephk-mirror"
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,47}")
 _TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")

@@ -360,6 +360,17 @@ def java_clients(
     return cached_clients(versions) if progress is None else ensure_clients(progress, versions)
 
 
+def streams_application(progress: Progress | None = None) -> tuple[str, ...] | None:
+    """Return the command of the Kafka Streams application: None when it is not in the cache, fetched given `progress`.
+
+    Raises:
+        EphkError: a jar could not be fetched or differs from its lock.
+    """
+    from orchestrator.embedded.java_streams import cached_streams, ensure_streams
+
+    return cached_streams() if progress is None else ensure_streams(progress)
+
+
 def preview_session() -> AwsSession:
     """Return a session that names the embedded account and reaches nothing: for previews, which call no cloud."""
     nowhere = "https://127.0.0.1:9"

@@ -88,10 +88,12 @@ class Connected:
             return json.load(answer)
 
     @contextmanager
-    def more_rights(self, role_arn: str, actions: list[str], resources: list[str]) -> Iterator[None]:
-        """Give a role more than it should have for a while."""
+    def more_rights(
+        self, role_arn: str, actions: list[str], resources: list[str], *, effect: str = "Allow"
+    ) -> Iterator[None]:
+        """Give a role more than it should have for a while, or less."""
         iam, role = self.session.client("iam"), role_arn.rsplit("/", 1)[1]
-        statement = {"Effect": "Allow", "Action": actions, "Resource": resources}
+        statement = {"Effect": effect, "Action": actions, "Resource": resources}
         policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
         iam.put_role_policy(RoleName=role, PolicyName="more", PolicyDocument=policy)
         try:
@@ -104,8 +106,12 @@ class Connected:
 def connected(shared_world: World) -> Connected:
     file = shared_world.home / "connected.yaml"
     file.write_text(SPEC)
-    lease = shared_world.must("up", file, "--json").json()
-    info = shared_world.must("cloud", "status", "--json").json()
+    return connected_to(shared_world, shared_world.must("up", file, "--json").json())
+
+
+def connected_to(world: World, lease: dict[str, Any]) -> Connected:
+    """Return a lease's environment with the administrator's session."""
+    info = world.must("cloud", "status", "--json").json()
     cloud = CloudEndpoint(
         region=info["region"],
         account_id=info["account_id"],
@@ -114,4 +120,4 @@ def connected(shared_world: World) -> Connected:
         ca_bundle=info["ca_bundle"],
     )
     session = AwsSession(cloud, Credentials(info["access_key_id"], info["secret_access_key"]))
-    return Connected(shared_world, Environment.model_validate(lease["environment"]), session)
+    return Connected(world, Environment.model_validate(lease["environment"]), session)
