@@ -104,12 +104,13 @@ class WordCount:
         with Application(self._command, {**self._settings, "ephk.stop.at": _STOP}) as first:
             first.until("running", self._watch)
             self._await(first, self._output, "read_committed", half)
-            self._send([("", _SECOND_HALF[0]), (_STOP, _STOP_WORD)], partition=0)
+            self._await_commit(first)
+            self._send([(_STOP, _STOP_WORD)], partition=0)
             first.until("stopped", self._watch)
             # It has sent the word on, and brokers have it; nothing of that has been committed.
             self._await(first, self._repartition, "read_uncommitted", {_STOP_WORD: 1})
             first.kill()
-        self._send([("", line) for line in _SECOND_HALF[1:]])
+        self._send([("", line) for line in _SECOND_HALF])
         for partition in range(_PARTITIONS):
             self._send([("", " ".join(_LAST))], partition=partition)
         begun = time.monotonic()
@@ -148,6 +149,18 @@ class WordCount:
                 if self._watch.remaining() <= 1.0:
                     missing = sum((Counter(dict(wanted)) - seen).values())
                     raise ProbeError(f"{missing} records did not appear in {topic} in time")
+
+    def _await_commit(self, application: Application) -> None:
+        """Wait until the application has committed all that it was sent."""
+        places = [TopicPartition(self._name, partition) for partition in range(_PARTITIONS)]
+        with self._bench.consumer() as consumer:  # of the application's group, which it does not join
+            ends = self._bench.ends(consumer)
+            self._watch.waiting(f"the offsets of {self._name} to be committed")
+            while {p.partition: p.offset for p in consumer.committed(places, timeout=10)} != ends:
+                application.check()
+                if self._watch.remaining() <= 1.0:
+                    raise ProbeError("the Streams application did not commit its offsets in time")
+                time.sleep(0.05)
 
     def _counts(self) -> dict[str, list[int]]:
         """Read all that the output has for a reader of committed records."""
