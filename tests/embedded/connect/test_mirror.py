@@ -6,9 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from contracts.authorization import TOPIC_REFUSED, ask
+from contracts.connect_denials import as_principal
 from contracts.mirror.sides import Side, linked
 from contracts.model import Watch
 from orchestrator.environment import Link
+from orchestrator.processes import wait_until
 from tests.embedded.conftest import REPOSITORY, World
 from tests.embedded.connect.conftest import Connected, connected_to
 
@@ -31,6 +34,14 @@ def link(mirror: Connected) -> Link:
     found = mirror.connector("mirror-source").link
     assert found is not None
     return found
+
+
+def await_refusal(mirror: Connected) -> None:
+    """Wait until brokers refuse the records' role: they keep what they were told about a role for a second."""
+    with mirror.access() as access:
+        there, role = linked(access, link(mirror), Watch(60)), as_principal(mirror.connector("mirror-source"))
+        asked = lambda: ask(there, role, "consume", ["ephk-mirror"], Watch(20)).values()  # noqa: E731
+        assert wait_until(lambda: TOPIC_REFUSED in asked(), deadline_s=30)
 
 
 def change(mirror: Connected, name: str, **settings: str) -> None:
@@ -80,6 +91,7 @@ def test_a_missing_grant_at_the_source_fails_for_that_though_the_connector_runs(
     topic = link(mirror).cluster.arn.replace(":cluster/", ":topic/") + "/ephk-mirror"
     connector = mirror.connector("mirror-source")
     with mirror.more_rights(connector.role_arn, ["kafka-cluster:ReadData"], [topic], effect="Deny"):
+        await_refusal(mirror)
         result = mirror.one(OFFSETS, deadline_s=90)
         assert mirror.live(connector.arn)["connectorState"] == "RUNNING"
     assert result.status == "failed", result.reason
