@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
-# Test files run side by side in as many processes; each has a cloud and brokers of its own.
+# Tests run side by side in as many processes, each with clouds and brokers of its own (tests/conftest.py); in their own
+# order, so that what starts environments begins at once and small files fill the end.
 WORKERS ?= 2
 # The product's own messages stay on the screen; pip's are only of interest when it fails.
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
@@ -29,7 +30,7 @@ demo: setup  ## The main job: up, verify, produce and consume, down, receipt, sc
 	@$(BIN)/ephk run examples/orders.yaml -- $(BIN)/python examples/orders_smoke.py
 
 test: setup  ## All tests, with the coverage floor
-	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --cov --cov-report=term:skip-covered
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadscope --no-loadscope-reorder --cov --cov-report=term:skip-covered
 
 RUNS ?= 100
 SEED ?= 1

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from orchestrator.errors import EphkError
-from orchestrator.lease import Lease
+from orchestrator.lease import Lease, LeaseState
 from orchestrator.ledger import Ledger, NoSuchLeaseError
 from orchestrator.processes import ProcessRecord
 from orchestrator.tags import rfc3339
@@ -58,7 +58,8 @@ def being_taken_down(lease: Lease) -> str:
 def claim(ledger: Ledger, lease: Lease, reason: str) -> Lease | None:
     """Mark a lease as releasing, with this process at work on it.
 
-    A process that provisions it is overruled: it finds out with its next write.
+    A process that provisions it is overruled: it finds out with its next write. A lease that is released already was
+    proved to be gone: what its teardown had left to do, or was killed before it did, is to forget it.
 
     Returns:
         The lease as written; None when it is gone from the ledger.
@@ -76,6 +77,9 @@ def claim(ledger: Ledger, lease: Lease, reason: str) -> Lease | None:
     try:
         current = ledger.find(lease.id)
     except NoSuchLeaseError:  # a ledger that cannot be asked is an error of its own
+        return None
+    if current.state is LeaseState.RELEASED:
+        ledger.remove(current)
         return None
     other = being_taken_down(current)
     if other:

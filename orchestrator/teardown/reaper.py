@@ -24,7 +24,7 @@ from filelock import FileLock, Timeout
 
 from orchestrator import paths
 from orchestrator.errors import EphkError
-from orchestrator.lease import Lease, LeaseState
+from orchestrator.lease import Lease
 from orchestrator.ledger import FileLedger
 from orchestrator.processes import ProcessRecord
 from orchestrator.teardown.due import Due, due_leases
@@ -148,7 +148,7 @@ def cloud_alive() -> bool:
 
 def lease_is_local(lease: Lease) -> bool:
     """Tell whether a lease is this reaper's business: on aws a schedule in the account reaps."""
-    return lease.target == "embedded" and lease.state is not LeaseState.RELEASED
+    return lease.target == "embedded"
 
 
 def work(lease_id: str) -> int:

@@ -1,7 +1,8 @@
-"""One world for a test session: its own state home, one embedded cloud, one ready environment.
+"""Worlds: state homes of their own, in which everything runs through the command line, as a user would.
 
-Everything runs through the command line, as a user would. Two sessions side by side do not meet: each has its own
-state home, and every port is a free one.
+Two test runs side by side do not meet: each world has its own state home, and every port is a free one. An environment
+that several files share belongs to their directory: it goes when the last of them is done (`scope="package"`), so that
+its brokers do not take the processors from the tests that follow.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from orchestrator.aws import AwsSession, Credentials
+from orchestrator.environment import CloudEndpoint
 
 REPOSITORY = Path(__file__).parents[2]
 EPHK = Path(sys.executable).with_name("ephk")
@@ -68,6 +72,18 @@ class World:
         assert done.status == 0, f"ephk {' '.join(map(str, arguments))}: {done.status}\n{done.err}\n{done.out}"
         return done
 
+    def administrator(self) -> AwsSession:
+        """Return the administrator's session of this world's cloud."""
+        info = self.must("cloud", "status", "--json").json()
+        cloud = CloudEndpoint(
+            region=info["region"],
+            account_id=info["account_id"],
+            endpoint_url=info["endpoint"],
+            http_endpoint_url=info["http_endpoint"],
+            ca_bundle=info["ca_bundle"],
+        )
+        return AwsSession(cloud, Credentials(info["access_key_id"], info["secret_access_key"]))
+
     def popen(self, *arguments: str | Path) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [str(EPHK), *map(str, arguments)],
@@ -102,16 +118,6 @@ def world() -> Iterator[World]:
         end_world(made)
 
 
-@pytest.fixture(scope="session")
-def shared_world() -> Iterator[World]:
-    """The session's world; tests leave it as they found it."""
-    made = new_world("shared")
-    try:
-        yield made
-    finally:
-        end_world(made)
-
-
 @dataclass(frozen=True)
 class Orders:
     """The example environment, ready in the shared world."""
@@ -123,10 +129,3 @@ class Orders:
     @property
     def environment(self) -> dict[str, Any]:
         return dict(self.lease["environment"])
-
-
-@pytest.fixture(scope="session")
-def orders(shared_world: World) -> Orders:
-    """Bring the example environment up once."""
-    done = shared_world.must("up", REPOSITORY / "examples" / "orders.yaml", "--json")
-    return Orders(shared_world, "orders", done.json())

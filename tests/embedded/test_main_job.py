@@ -5,18 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
-import stat
 import sys
 from pathlib import Path
 
 import psutil
 import pytest
 
-from orchestrator.aws import AwsSession, Credentials
-from orchestrator.environment import CloudEndpoint
 from orchestrator.processes import wait_until
-from orchestrator.target import embedded_zones
-from tests.embedded.conftest import REPOSITORY, Orders, World
+from tests.embedded.conftest import REPOSITORY, World
 
 ONE_BROKER = """
 name: small
@@ -67,7 +63,7 @@ def test_run_brings_up_verifies_runs_and_removes(world: World, tmp_path: Path) -
     assert receipt["left"] == []
     assert receipt["inventory"]["unanswered"] == []
     assert len(receipt["deleted"]) > 30
-    assert wait_until(lambda: gone(world), deadline_s=15), processes_of(world)
+    assert wait_until(lambda: gone(world), deadline_s=60), processes_of(world)
 
 
 def test_a_failing_command_gives_its_exit_code_and_the_environment_goes_also_with_a_corrupt_state(world: World) -> None:
@@ -78,7 +74,7 @@ def test_a_failing_command_gives_its_exit_code_and_the_environment_goes_also_wit
     said = " ".join(done.out.split())  # the console wraps lines
     assert "cannot be read" in said
     assert "by direct" in said
-    assert wait_until(lambda: gone(world), deadline_s=15), processes_of(world)
+    assert wait_until(lambda: gone(world), deadline_s=60), processes_of(world)
 
 
 def test_a_signal_hands_the_environment_over(world: World) -> None:
@@ -90,60 +86,6 @@ def test_a_signal_hands_the_environment_over(world: World) -> None:
     assert process.returncode == 130, err
     assert "to see it done: ephk down small" in err
     assert wait_until(lambda: gone(world), deadline_s=60), processes_of(world)  # by the reaper's own process
-
-
-def test_a_name_is_leased_once(orders: Orders) -> None:
-    done = orders.world.ephk("up", REPOSITORY / "examples" / "orders.yaml")
-    assert done.status == 1
-    assert f"lease {orders.lease['id']}" in done.err
-    assert "until 20" in done.err
-
-
-def test_everything_of_a_lease_is_private(orders: Orders) -> None:
-    for path in orders.world.state.rglob("*"):
-        if path.is_socket() or path.is_symlink():
-            continue
-        mode = stat.S_IMODE(path.stat().st_mode)
-        if path.is_dir() or path.name in {"lease.json", "info.json", "passphrase"}:
-            assert mode & 0o077 == 0, f"{path} has mode {mode:o}"
-
-
-def test_no_secret_stands_in_clear_in_the_state_home(orders: Orders) -> None:
-    document = orders.world.must("env", orders.name, "--json").json()
-    password = document["variables"]["KAFKA_SASL_PASSWORD"]
-    assert len(password) >= 20
-    holders = [
-        path
-        for path in orders.world.state.rglob("*")
-        if path.is_file() and "clusters" not in path.parts and password.encode() in path.read_bytes()
-    ]
-    assert holders == []
-
-
-def test_verify_is_clean_and_shows_every_contract(orders: Orders, tmp_path: Path) -> None:
-    done = orders.world.ephk("verify", orders.name, "--report", tmp_path, "--json")
-    assert done.status == 0, done.err + done.out
-    document = done.json()
-    assert document["summary"]["verified"] >= 25
-    others = {r["id"]: r for r in document["results"] if r["status"] != "verified"}
-    # The state is in files, and the provider may not simulate; no registry; Java clients may not be in the cache.
-    # What disturbs the cluster has to be asked for.
-    elsewhere = ("schema.", "connect.", "clients.matrix.java-", "production.")
-    unseen = {name for name in others if not name.startswith(elsewhere)}
-    assert unseen <= {"iam.state.unreadable", "iam.views.agree"}, {i: r["reason"] for i, r in others.items()}
-    assert {r["status"] for r in others.values()} == {"not_covered"}
-    assert json.loads((tmp_path / "report.json").read_text())["results"] == document["results"]
-
-
-def test_list_and_show_and_extend(orders: Orders) -> None:
-    listed = orders.world.must("list", "--json").json()["leases"]
-    assert [lease["name"] for lease in listed] == ["orders"]
-    assert listed[0]["warning"] == ""
-    shown = orders.world.must("show", orders.name).out
-    assert orders.environment["cluster"]["arn"] in shown
-    extended = orders.world.must("extend", orders.name, "--ttl", "30d", "--json").json()
-    assert extended["limited"] is True
-    assert orders.world.ephk("extend", orders.name, "--ttl", "soon").status == 2
 
 
 def test_two_ups_at_once_share_one_cloud(world: World) -> None:
@@ -163,7 +105,7 @@ def test_a_killed_cloud_is_told_and_cleaned_up(world: World, monkeypatch: pytest
     world.must("up", small_spec(world))
     info = world.must("cloud", "status", "--json").json()
     os.kill(info["pid"], signal.SIGKILL)
-    assert wait_until(lambda: not psutil.pid_exists(info["pid"]), deadline_s=10)
+    assert wait_until(lambda: not psutil.pid_exists(info["pid"]), deadline_s=60)
     assert "cloud is gone" in world.must("list", "--json").json()["leases"][0]["warning"]
     verified = world.ephk("verify")
     assert verified.status == 1
@@ -171,7 +113,7 @@ def test_a_killed_cloud_is_told_and_cleaned_up(world: World, monkeypatch: pytest
     down = world.must("down", "--json").json()
     assert any("gone already" in note for note in down["notes"])
     assert [item["kind"] for item in down["deleted"]] == ["process"]
-    assert wait_until(lambda: gone(world), deadline_s=15), processes_of(world)
+    assert wait_until(lambda: gone(world), deadline_s=60), processes_of(world)
 
 
 @pytest.mark.parametrize(
@@ -194,7 +136,7 @@ def test_what_msk_refuses_is_told_and_what_was_made_before_goes(world: World) ->
     assert done.status == 1
     assert "log.dirs" in done.err
     assert "next:" in done.err
-    assert wait_until(lambda: gone(world), deadline_s=15), processes_of(world)
+    assert wait_until(lambda: gone(world), deadline_s=60), processes_of(world)
 
 
 def test_a_fault_of_the_cloud_is_told_with_its_code_and_nothing_stays(world: World) -> None:
@@ -213,27 +155,4 @@ def test_a_fault_of_the_cloud_is_told_with_its_code_and_nothing_stays(world: Wor
     assert "what this attempt made has been removed" in done.err
     assert world.must("list", "--json").json()["leases"] == []
     world.must("cloud", "stop")
-    assert wait_until(lambda: gone(world), deadline_s=15), processes_of(world)
-
-
-def test_a_plan_shows_what_up_makes_and_makes_nothing(world: World, orders: Orders) -> None:
-    planned = world.must("plan", REPOSITORY / "examples" / "orders.yaml", "--json").json()
-    kinds = sorted(item["type"] for item in planned["resources"])
-    assert len(kinds) == 48
-    assert kinds.count("aws:msk/cluster:Cluster") == 1
-    assert {item["operation"] for item in planned["resources"]} == {"create"}
-    assert not world.state.exists()
-
-
-def test_the_zones_that_are_taken_for_granted_are_those_of_the_embedded_region(orders: Orders) -> None:
-    network = orders.environment["network"]
-    info = orders.world.must("cloud", "status", "--json").json()
-    session = AwsSession(
-        CloudEndpoint.model_validate(orders.environment["cloud"]),
-        Credentials(info["access_key_id"], info["secret_access_key"]),
-    )
-    ec2 = session.client("ec2")
-    names = {zone["ZoneName"] for zone in ec2.describe_availability_zones()["AvailabilityZones"]}
-    assert set(embedded_zones(3)) <= names
-    subnets = ec2.describe_subnets(SubnetIds=network["subnet_ids"])["Subnets"]
-    assert {subnet["AvailabilityZone"] for subnet in subnets} == set(embedded_zones(3))
+    assert wait_until(lambda: gone(world), deadline_s=60), processes_of(world)

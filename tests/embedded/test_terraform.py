@@ -77,7 +77,7 @@ def test_apply_then_an_empty_plan_then_destroy(world: World, tmp_path: Path) -> 
             "ssl.ca.pem": ca_pem,
         }
     )
-    assert len(admin.list_topics(timeout=20).brokers) == 3
+    assert len(admin.list_topics(timeout=60).brokers) == 3
     destroyed = terraform(tmp_path, variables, "destroy", "-auto-approve")
     assert destroyed.returncode == 0, destroyed.stderr
     assert json.loads((tmp_path / "terraform.tfstate").read_text())["resources"] == []

@@ -104,7 +104,7 @@ def consume(config: dict[str, Any], topic: str, group: str) -> bytes | KafkaErro
                 found.append(message.error() or message.value())
             return bool(found)
 
-        assert wait_until(polled, deadline_s=20), "nothing came"
+        assert wait_until(polled, deadline_s=60), "nothing came"
         return found[0]
     finally:
         consumer.close()

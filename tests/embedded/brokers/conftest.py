@@ -17,23 +17,23 @@ from orchestrator.progress import ConsoleProgress
 from .authority import REGION, TOKEN, Authority, running_authority
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def kafka_runtime() -> KafkaRuntime:
     return ensure_kafka_runtime(ConsoleProgress())
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def authority() -> Iterator[Authority]:
     with running_authority() as served:
         yield served
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def client_ca() -> CertificateAuthority:
     return CertificateAuthority("clients of the tests")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def base_config(authority: Authority, client_ca: CertificateAuthority) -> BrokerClusterConfig:
     """A cluster of one; `directory` must be replaced."""
     return BrokerClusterConfig(
@@ -52,7 +52,7 @@ def base_config(authority: Authority, client_ca: CertificateAuthority) -> Broker
     )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cluster(
     kafka_runtime: KafkaRuntime, base_config: BrokerClusterConfig, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[BrokerCluster]:

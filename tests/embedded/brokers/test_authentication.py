@@ -27,7 +27,7 @@ from .authority import KEYS, Authority, iam_token
 def test_scram_user_is_accepted_by_the_broker(cluster: BrokerCluster) -> None:
     cluster.put_scram_user("alice", "right")
     assert "alice" in cluster.list_scram_users()
-    assert set(clients.admin(clients.scram(cluster, "alice", "right")).list_topics(timeout=10).brokers) == {1}
+    assert set(clients.admin(clients.scram(cluster, "alice", "right")).list_topics(timeout=60).brokers) == {1}
 
 
 def test_scram_wrong_password_is_refused(cluster: BrokerCluster) -> None:
@@ -39,7 +39,7 @@ def test_scram_wrong_password_is_refused(cluster: BrokerCluster) -> None:
 def test_scram_password_changes_and_user_goes(cluster: BrokerCluster) -> None:
     cluster.put_scram_user("changing", "first")
     cluster.put_scram_user("changing", "second")
-    assert clients.admin(clients.scram(cluster, "changing", "second")).list_topics(timeout=10).brokers
+    assert clients.admin(clients.scram(cluster, "changing", "second")).list_topics(timeout=60).brokers
     assert clients.refusal(clients.scram(cluster, "changing", "first"))[0] == KafkaError._AUTHENTICATION
     cluster.delete_scram_user("changing")
     cluster.delete_scram_user("changing")
@@ -62,7 +62,7 @@ def test_plain_oauthbearer_and_other_mechanisms_are_not_offered_by_scram_listene
 
 
 def test_mtls_with_certificate_of_the_client_ca(cluster: BrokerCluster, client_ca: CertificateAuthority) -> None:
-    assert clients.admin(clients.mtls(cluster, client_ca.issue("bob"))).list_topics(timeout=10).brokers
+    assert clients.admin(clients.mtls(cluster, client_ca.issue("bob"))).list_topics(timeout=60).brokers
 
 
 def test_mtls_without_certificate_is_refused(cluster: BrokerCluster) -> None:
@@ -82,7 +82,7 @@ def test_client_that_does_not_know_the_ca_refuses_the_broker(cluster: BrokerClus
 
 def test_iam_token_of_awss_signer_is_accepted(cluster: BrokerCluster) -> None:
     config = clients.iam(cluster, lambda: iam_token("AKIAOPERATOR"))
-    assert set(clients.admin(config).list_topics(timeout=10).brokers) == {1}
+    assert set(clients.admin(config).list_topics(timeout=60).brokers) == {1}
 
 
 def _tampered() -> tuple[str, float]:
@@ -193,7 +193,7 @@ def test_log_of_a_refusal_names_the_reason_and_no_token(cluster: BrokerCluster) 
 
 
 def test_brokers_show_the_authority_their_token(cluster: BrokerCluster, authority: Authority) -> None:
-    clients.admin(clients.iam(cluster, lambda: iam_token("AKIAOPERATOR"))).list_topics(timeout=10)
+    clients.admin(clients.iam(cluster, lambda: iam_token("AKIAOPERATOR"))).list_topics(timeout=60)
     assert authority.wrong_tokens == 0
 
 

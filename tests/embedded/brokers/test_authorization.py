@@ -44,7 +44,7 @@ def allow(operator: AdminClient, principal: str, kind: ResourceType, name: str, 
     wanted = AclBindingFilter(
         kind, name, ResourcePatternType.LITERAL, principal, "*", operation, AclPermissionType.ALLOW
     )
-    assert wait_until(lambda: operator.describe_acls(wanted).result(10), deadline_s=10)
+    assert wait_until(lambda: operator.describe_acls(wanted).result(10), deadline_s=60)
 
 
 def test_scram_user_with_grants_produces_and_consumes(

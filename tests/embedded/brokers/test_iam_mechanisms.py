@@ -139,7 +139,7 @@ def test_a_session_ends_with_its_signature_unless_it_is_renewed(cluster: BrokerC
                 return True
             return False
 
-        assert wait_until(ended, deadline_s=15)
+        assert wait_until(ended, deadline_s=60)
         assert requests.metadata(renewed, []).brokers
 
 
@@ -156,5 +156,5 @@ def test_nobody_gets_in_and_nothing_is_allowed_while_the_authority_is_gone(
             assert "Access denied" in refusal(cluster, signed())
             assert "temporarily_unavailable" in refusal(cluster, BEARER)
             # What was allowed before is forgotten within a second.
-            assert wait_until(lambda: written() == TOPIC_REFUSED, deadline_s=10)
-        assert wait_until(lambda: written() != TOPIC_REFUSED, deadline_s=10)
+            assert wait_until(lambda: written() == TOPIC_REFUSED, deadline_s=60)
+        assert wait_until(lambda: written() != TOPIC_REFUSED, deadline_s=60)

@@ -65,11 +65,11 @@ def test_three_brokers_serve_change_and_end(make: Make) -> None:
     cluster.put_scram_user("alice", "right")
     for endpoint in cluster.bootstrap()["scram"].split(","):  # every broker, not only the one that was asked
         config = clients.scram(cluster, "alice", "right") | {"bootstrap.servers": endpoint}
-        assert set(clients.admin(config).list_topics(timeout=5).brokers) == {1, 2, 3}
+        assert set(clients.admin(config).list_topics(timeout=60).brokers) == {1, 2, 3}
 
     operator = clients.admin(clients.iam(cluster, lambda: iam_token("AKIAOPERATOR")))
     operator.create_topics([NewTopic("orders", 3)])["orders"].result(20)
-    metadata = operator.list_topics("orders", timeout=10).topics["orders"]
+    metadata = operator.list_topics("orders", timeout=60).topics["orders"]
     assert all(len(part.replicas) == 3 for part in metadata.partitions.values())
 
     before = nodes[1]
@@ -82,7 +82,7 @@ def test_three_brokers_serve_change_and_end(make: Make) -> None:
 
     cluster.add_brokers(1)
     assert cluster.nodes()[3].zone == "us-east-1a"
-    assert set(operator.list_topics(timeout=10).brokers) == {1, 2, 3, 4}
+    assert set(operator.list_topics(timeout=60).brokers) == {1, 2, 3, 4}
 
     pids = [node.pid for node in cluster.nodes()]
     assert len(alive(pids)) == 4
@@ -107,7 +107,7 @@ def test_configuration_and_listeners_change_by_rolling(make: Make) -> None:
     assert set(cluster.bootstrap()) == {"scram", "iam"}
     assert cluster.bootstrap()["iam"] == kept
     cluster.put_scram_user("alice", "right")
-    assert clients.admin(clients.scram(cluster, "alice", "right")).list_topics(timeout=10).brokers
+    assert clients.admin(clients.scram(cluster, "alice", "right")).list_topics(timeout=60).brokers
 
 
 def test_configuration_cannot_open_the_cluster(make: Make) -> None:

@@ -14,10 +14,10 @@ import pytest
 from contracts.access import Access
 from contracts.model import Result
 from contracts.runner import run
-from orchestrator.aws import AwsSession, Credentials
-from orchestrator.environment import CloudEndpoint, Connector, Environment
+from orchestrator.aws import AwsSession
+from orchestrator.environment import Connector, Environment
 from orchestrator.processes import wait_until
-from tests.embedded.conftest import World
+from tests.embedded.conftest import World, end_world, new_world
 
 SPEC = """
 name: connected
@@ -102,22 +102,21 @@ class Connected:
             iam.delete_role_policy(RoleName=role, PolicyName="more")
 
 
-@pytest.fixture(scope="session")
-def connected(shared_world: World) -> Connected:
-    file = shared_world.home / "connected.yaml"
+@pytest.fixture(scope="package")
+def connected() -> Iterator[Connected]:
+    world = new_world("connect")
+    try:
+        yield bring_up(world)
+    finally:
+        end_world(world)
+
+
+def bring_up(world: World) -> Connected:
+    file = world.home / "connected.yaml"
     file.write_text(SPEC)
-    return connected_to(shared_world, shared_world.must("up", file, "--json").json())
+    return connected_to(world, world.must("up", file, "--json").json())
 
 
 def connected_to(world: World, lease: dict[str, Any]) -> Connected:
     """Return a lease's environment with the administrator's session."""
-    info = world.must("cloud", "status", "--json").json()
-    cloud = CloudEndpoint(
-        region=info["region"],
-        account_id=info["account_id"],
-        endpoint_url=info["endpoint"],
-        http_endpoint_url=info["http_endpoint"],
-        ca_bundle=info["ca_bundle"],
-    )
-    session = AwsSession(cloud, Credentials(info["access_key_id"], info["secret_access_key"]))
-    return Connected(world, Environment.model_validate(lease["environment"]), session)
+    return Connected(world, Environment.model_validate(lease["environment"]), world.administrator())

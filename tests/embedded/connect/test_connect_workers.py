@@ -109,7 +109,7 @@ def create(connected: Connected, like: str, **changes: Any) -> str:
 def remove(connected: Connected, arn: str) -> None:
     connected.connect.delete_connector(connectorArn=arn)
     left = lambda: [c["connectorArn"] for c in connected.connect.list_connectors()["connectors"]]  # noqa: E731
-    assert wait_until(lambda: arn not in left(), deadline_s=30)
+    assert wait_until(lambda: arn not in left(), deadline_s=60)
 
 
 def test_a_plugin_that_declares_nothing_is_found_by_scanning_and_runs(connected: Connected, bare_plugin: str) -> None:

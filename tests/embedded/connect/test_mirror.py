@@ -12,22 +12,23 @@ from contracts.mirror.sides import Side, linked
 from contracts.model import Watch
 from orchestrator.environment import Link
 from orchestrator.processes import wait_until
-from tests.embedded.conftest import REPOSITORY, World
+from tests.embedded.conftest import REPOSITORY, end_world, new_world
 from tests.embedded.connect.conftest import Connected, connected_to
 
 OFFSETS, CUTOVER = "connect.mirror.offsets", "connect.mirror.cutover"
 
 
 @pytest.fixture(scope="module")
-def mirror(shared_world: World) -> Iterator[Connected]:
+def mirror() -> Iterator[Connected]:
     """Bring both environments up; the application's group exists at the source."""
-    examples = REPOSITORY / "examples"
-    source = connected_to(shared_world, shared_world.must("up", examples / "mirror-source.yaml", "--json").json())
-    with source.access() as access:
-        Side("primary", access, Watch(30)).commit("orders-app", "orders", {0: 0})
-    yield connected_to(shared_world, shared_world.must("up", examples / "mirror.yaml", "--json").json())
-    for name in ("secondary", "primary"):
-        shared_world.must("down", name)
+    world, examples = new_world("mirror"), REPOSITORY / "examples"
+    try:
+        source = connected_to(world, world.must("up", examples / "mirror-source.yaml", "--json").json())
+        with source.access() as access:
+            Side("primary", access, Watch(30)).commit("orders-app", "orders", {0: 0})
+        yield connected_to(world, world.must("up", examples / "mirror.yaml", "--json").json())
+    finally:
+        end_world(world)
 
 
 def link(mirror: Connected) -> Link:

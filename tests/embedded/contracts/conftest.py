@@ -1,4 +1,4 @@
-"""The contracts' own environment: three real brokers and moto, started once for these tests."""
+"""The contracts' own environment: three real brokers and moto, started once for the tests of this directory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from tests.embedded.contracts.harness import Harness, Machinery
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def harness() -> Iterator[Harness]:
     machinery = Machinery()
     try:

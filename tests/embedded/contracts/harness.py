@@ -144,7 +144,7 @@ class Machinery:
         access = Access(environment, session)
         from contracts.model import Watch
 
-        admin = KafkaAdmin(access.librdkafka(access.operator, Watch(30)))
+        admin = KafkaAdmin(access.librdkafka(access.operator, Watch(60)))
         admin.create(environment.topics, environment.principals)
         self.harness = Harness(environment, session, self.brokers, admin)
         return self.harness

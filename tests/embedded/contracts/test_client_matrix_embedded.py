@@ -44,7 +44,7 @@ def test_every_client_works_over_every_authentication(harness: Harness, clients:
         evidence = found[f"clients.matrix.java-{version}.iam"].evidence
         assert (evidence["version"], evidence["acked"], evidence["consumed"]) == (version, 20, 20)
     with harness.access() as access:
-        acls = describe_acls(access.any_connection(access.operator, Watch(20)))
+        acls = describe_acls(access.any_connection(access.operator, Watch(60)))
     assert [acl for acl in acls if acl.name.startswith("ephk-probe")] == []
 
 

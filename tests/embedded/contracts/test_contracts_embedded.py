@@ -75,7 +75,7 @@ def test_a_sound_environment_is_verified_throughout(harness: Harness, monkeypatc
 def spans(harness: Harness, topic: str) -> list[tuple[int, int]]:
     """Return the first and the next offset of each partition, without a consumer group's side effects."""
     with harness.access() as access:
-        watch = Watch(20)
+        watch = Watch(60)
         found = []
         for partition in range(3):
             leader = access.leader_connection(access.operator, topic, partition, watch)
@@ -89,7 +89,7 @@ def test_probing_leaves_no_record_no_topic_and_no_group(harness: Harness) -> Non
     stored = probe(harness, "acl.*", "client.group.*")["acl.writer.allow.produce.orders"]
     assert stored.evidence["removed"] == "yes"
     with harness.access() as access:
-        topics = requests.metadata(access.any_connection(access.operator, Watch(20)), None).topics
+        topics = requests.metadata(access.any_connection(access.operator, Watch(60)), None).topics
     assert topics.keys() - INTERNAL == {"orders", "audit", "latest"}
     groups = harness.admin._client.list_consumer_groups().result()
     assert [group.group_id for group in groups.valid if group.group_id.startswith("ephk-probe")] == []
@@ -100,7 +100,7 @@ def test_probing_leaves_no_record_no_topic_and_no_group(harness: Harness) -> Non
 
 def test_an_applications_records_are_left_alone(harness: Harness) -> None:
     with harness.access() as access:
-        producer = Producer(access.librdkafka(harness.environment.principal("machine"), Watch(20)))
+        producer = Producer(access.librdkafka(harness.environment.principal("machine"), Watch(60)))
         for partition in range(3):
             producer.produce("audit", b"mine", partition=partition)
         assert producer.flush(10) == 0
@@ -128,11 +128,11 @@ def extra_acl(harness: Harness, resource: ResourceType, name: str, operation: Ac
     admin = harness.admin._client
     admin.create_acls([binding])[binding].result()
     try:
-        assert wait_until(lambda: admin.describe_acls(pattern).result() == [binding], deadline_s=10)
+        assert wait_until(lambda: admin.describe_acls(pattern).result() == [binding], deadline_s=60)
         yield
     finally:
         admin.delete_acls([pattern])[pattern].result()
-        assert wait_until(lambda: not admin.describe_acls(pattern).result(), deadline_s=10)
+        assert wait_until(lambda: not admin.describe_acls(pattern).result(), deadline_s=60)
 
 
 def test_a_grant_too_many_fails_the_deny_contract(harness: Harness) -> None:

@@ -57,11 +57,11 @@ def test_an_acl_that_nobody_declared_is_drift(harness: Harness) -> None:
     admin = harness.admin._client
     admin.create_acls([binding])[binding].result()
     try:
-        assert wait_until(lambda: admin.describe_acls(pattern).result() == [binding], deadline_s=10)
+        assert wait_until(lambda: admin.describe_acls(pattern).result() == [binding], deadline_s=60)
         result = probe(harness, "acl.drift")
     finally:
         admin.delete_acls([pattern])[pattern].result()
-        assert wait_until(lambda: not admin.describe_acls(pattern).result(), deadline_s=10)
+        assert wait_until(lambda: not admin.describe_acls(pattern).result(), deadline_s=60)
     failed(result, "has an ACL that nobody declared: ALLOW User:reader WRITE on TOPIC o*")
     assert probe(harness, "acl.drift").status == "verified"
 
@@ -73,11 +73,11 @@ def test_an_acl_that_is_gone_is_drift(harness: Harness) -> None:
     admin = harness.admin._client
     admin.delete_acls([pattern])[pattern].result()
     try:
-        assert wait_until(lambda: not admin.describe_acls(pattern).result(), deadline_s=10)
+        assert wait_until(lambda: not admin.describe_acls(pattern).result(), deadline_s=60)
         result = probe(harness, "acl.drift")
     finally:
         admin.create_acls([binding])[binding].result()
-        assert wait_until(lambda: admin.describe_acls(pattern).result() == [binding], deadline_s=10)
+        assert wait_until(lambda: admin.describe_acls(pattern).result() == [binding], deadline_s=60)
     failed(result, "lacks a declared ACL: ALLOW User:reader READ on GROUP readers")
 
 
@@ -91,11 +91,11 @@ def test_a_topic_whose_configuration_was_changed_is_not_as_declared(harness: Har
 
     set_policy("delete")
     try:
-        assert wait_until(lambda: probe(harness, "topic.latest.as-declared").status == "failed", deadline_s=10)
+        assert wait_until(lambda: probe(harness, "topic.latest.as-declared").status == "failed", deadline_s=60)
         failed(probe(harness, "topic.latest.as-declared"), "cleanup.policy=delete, declared is compact")
     finally:
         set_policy("compact")
-    assert wait_until(lambda: probe(harness, "topic.latest.as-declared").status == "verified", deadline_s=10)
+    assert wait_until(lambda: probe(harness, "topic.latest.as-declared").status == "verified", deadline_s=60)
 
 
 def test_a_topic_that_does_not_exist_is_not_as_declared(harness: Harness) -> None:
@@ -108,18 +108,18 @@ def test_brokers_that_compress_again_fail_the_codecs(harness: Harness) -> None:
     admin = harness.admin._client
 
     def set_codec(operation: AlterConfigOpType) -> None:
-        for broker in admin.list_topics(timeout=10).brokers:
+        for broker in admin.list_topics(timeout=60).brokers:
             entry = ConfigEntry("compression.type", "gzip", incremental_operation=operation)
             resource = ConfigResource(ConfigResource.Type.BROKER, str(broker), incremental_configs=[entry])
             admin.incremental_alter_configs([resource])[resource].result()
 
     set_codec(AlterConfigOpType.SET)
     try:
-        assert wait_until(lambda: probe(harness, "client.compression").status == "failed", deadline_s=20)
+        assert wait_until(lambda: probe(harness, "client.compression").status == "failed", deadline_s=60)
         failed(probe(harness, "client.compression"), "is stored as gzip")
     finally:
         set_codec(AlterConfigOpType.DELETE)
-    assert wait_until(lambda: probe(harness, "client.compression").status == "verified", deadline_s=20)
+    assert wait_until(lambda: probe(harness, "client.compression").status == "verified", deadline_s=60)
 
 
 # -- listeners --------------------------------------------------------------------------------------

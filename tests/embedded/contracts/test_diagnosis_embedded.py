@@ -47,7 +47,7 @@ def heard(config: dict[str, Any], *, topic: str | None = None, group: str | None
             return look()
 
         try:
-            assert wait_until(read, deadline_s=20), lines
+            assert wait_until(read, deadline_s=60), lines
         finally:
             consumer.close()
         return "\n".join(lines)
@@ -63,7 +63,7 @@ def heard(config: dict[str, Any], *, topic: str | None = None, group: str | None
         producer.poll(0.05)
         return look()
 
-    assert wait_until(polled, deadline_s=20), lines
+    assert wait_until(polled, deadline_s=60), lines
     producer.purge()
     return "\n".join(lines)
 
@@ -71,7 +71,7 @@ def heard(config: dict[str, Any], *, topic: str | None = None, group: str | None
 @pytest.fixture(scope="module")
 def writer(harness: Harness) -> dict[str, Any]:
     with harness.access() as access:
-        return dict(access.librdkafka(harness.environment.principal("writer"), Watch(20)))
+        return dict(access.librdkafka(harness.environment.principal("writer"), Watch(60)))
 
 
 @pytest.mark.parametrize(
@@ -105,5 +105,5 @@ def test_a_topic_that_was_not_granted_is_understood(writer: dict[str, Any]) -> N
 
 def test_a_group_that_was_not_granted_is_understood(harness: Harness) -> None:
     with harness.access() as access:
-        reader = dict(access.librdkafka(harness.environment.principal("reader"), Watch(20)))
+        reader = dict(access.librdkafka(harness.environment.principal("reader"), Watch(60)))
     assert found_in(heard(reader, group=f"other-{uuid.uuid4().hex[:6]}"))[0][0].code == "acl.group"

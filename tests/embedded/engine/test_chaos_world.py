@@ -36,7 +36,7 @@ def test_what_is_left_in_the_cloud_or_on_the_machine_is_seen(tmp_path: Path) -> 
 
         broker = [sys.executable, "-c", "import time; time.sleep(60)", "kafka.Kafka", str(world.home)]
         stray = subprocess.Popen(broker)
-        assert wait_until(lambda: world.brokers() == [stray.pid], deadline_s=20)
+        assert wait_until(lambda: world.brokers() == [stray.pid], deadline_s=60)
         assert not world.gone(deadline_s=0.2)
         stray.kill()
         stray.wait()

@@ -12,9 +12,7 @@ import psutil
 import pytest
 import yaml
 
-from orchestrator.aws import AwsSession, Credentials
 from orchestrator.engine.events import Done
-from orchestrator.environment import CloudEndpoint
 from orchestrator.errors import EphkError
 from orchestrator.processes import wait_until
 from orchestrator.readback import read_back
@@ -57,14 +55,7 @@ def engines(world: World, role: str) -> list[psutil.Process]:
 
 def in_the_cloud(world: World) -> list[str]:
     """Return what carries our prefix, asked from the services and not from the product."""
-    info = world.must("cloud", "status", "--json").json()
-    cloud = CloudEndpoint(
-        region=info["region"],
-        account_id=info["account_id"],
-        endpoint_url=info["endpoint"],
-        ca_bundle=info["ca_bundle"],
-    )
-    session = AwsSession(cloud, Credentials(info["access_key_id"], info["secret_access_key"]))
+    session = world.administrator()
     ec2 = session.client("ec2")
     found = [vpc["VpcId"] for vpc in ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["false"]}])["Vpcs"]]
     found += [role["RoleName"] for role in session.client("iam").list_roles()["Roles"]]
@@ -144,12 +135,9 @@ def test_a_create_that_fails_is_told_with_its_cause_and_leaves_nothing(world: Wo
         assert in_the_cloud(world) == []
 
 
-def test_an_update_that_the_provider_only_claimed_is_named(shared_world: World) -> None:
-    info = shared_world.must("cloud", "start", "--json").json()
-    cloud = CloudEndpoint(
-        region="us-east-1", account_id="1", endpoint_url=info["endpoint"], ca_bundle=info["ca_bundle"]
-    )
-    session = AwsSession(cloud, Credentials(info["access_key_id"], info["secret_access_key"]))
+def test_an_update_that_the_provider_only_claimed_is_named(world: World) -> None:
+    world.must("cloud", "start")
+    session = world.administrator()
     ec2, s3, bucket = session.client("ec2"), session.client("s3"), f"ephk-readback-{os.getpid()}"
     group = ec2.create_security_group(GroupName=bucket, Description="read back")["GroupId"]
     try:

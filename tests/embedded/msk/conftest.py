@@ -100,7 +100,7 @@ class RealMsk:
                 return error.status == 404
             return False
 
-        assert wait_until(gone, deadline_s=30)
+        assert wait_until(gone, deadline_s=60)
 
     def secret(self, username, password):
         made = self.moto.backend("secretsmanager").create_secret(

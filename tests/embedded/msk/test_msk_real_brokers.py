@@ -40,10 +40,10 @@ def test_three_brokers_come_and_go(msk):
     assert [node["BrokerNodeInfo"]["ClientSubnet"] for node in nodes] == msk.subnets
     secret = msk.secret("trio", "trio-password")
     msk.call("BatchAssociateScramSecret", ClusterArn=arn, SecretArnList=[secret])
-    metadata = msk.scram_client(arn, "trio", "trio-password").list_topics(timeout=10)
+    metadata = msk.scram_client(arn, "trio", "trio-password").list_topics(timeout=60)
     assert sorted(metadata.brokers) == [1, 2, 3]
     streams = msk.moto.backend("logs").groups[LOG_GROUP].streams
-    assert wait_until(lambda: {"Broker-1", "Broker-2", "Broker-3"} <= set(streams), deadline_s=10)
+    assert wait_until(lambda: {"Broker-1", "Broker-2", "Broker-3"} <= set(streams), deadline_s=60)
     assert directory.is_dir()
 
     msk.delete(arn)
@@ -54,7 +54,7 @@ def test_three_brokers_come_and_go(msk):
 def test_an_associated_secret_can_log_in_and_a_disassociated_one_cannot(msk, solo):
     secret = msk.secret("guest", "guest-password")
     msk.call("BatchAssociateScramSecret", ClusterArn=solo, SecretArnList=[secret])
-    assert msk.scram_client(solo, "guest", "guest-password").list_topics(timeout=10).brokers
+    assert msk.scram_client(solo, "guest", "guest-password").list_topics(timeout=60).brokers
     _refused(msk, solo, "guest", "wrong")
     msk.call("BatchDisassociateScramSecret", ClusterArn=solo, SecretArnList=[secret])
     _refused(msk, solo, "guest", "guest-password")
@@ -76,7 +76,7 @@ def test_a_reboot_really_restarts_the_broker(msk, solo):
     operation = msk.finished(msk.call("RebootBroker", ClusterArn=solo, BrokerIds=["1"]))
     assert operation["OperationState"] == "REBOOT_COMPLETE", operation
     assert msk.nodes(solo)[0].pid != before
-    assert msk.scram_client(solo, "app", "app-password").list_topics(timeout=10).brokers
+    assert msk.scram_client(solo, "app", "app-password").list_topics(timeout=60).brokers
 
 
 def test_a_killed_broker_is_healed(msk, solo):
@@ -117,7 +117,7 @@ def _apply(msk, cluster, arn, revision, expected):
 def _broker_setting(msk, cluster, name):
     client = msk.scram_client(cluster, "app", "app-password")
     (answer,) = client.describe_configs([ConfigResource(ResourceType.BROKER, "1")]).values()
-    return answer.result(timeout=10)[name].value
+    return answer.result(timeout=60)[name].value
 
 
 def test_a_cluster_that_brokers_refuse_fails_with_their_words(msk):
@@ -184,8 +184,8 @@ def test_client_certificates_of_the_private_ca_are_accepted_others_refused(msk, 
     }
     ours = AdminClient(common | {"ssl.certificate.pem": certificate, "ssl.key.pem": pem}, logger=None)
     (made,) = ours.create_topics([NewTopic("reports", 1, 1)]).values()
-    made.result(timeout=10)
-    assert "reports" in ours.list_topics(timeout=10).topics
+    made.result(timeout=60)
+    assert "reports" in ours.list_topics(timeout=60).topics
     for options in ({}, {"ssl.certificate.pem": stranger, "ssl.key.pem": pem}):
         with pytest.raises(KafkaException):
             AdminClient(common | options, logger=None).list_topics(timeout=3)

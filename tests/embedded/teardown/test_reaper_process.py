@@ -52,7 +52,7 @@ def test_a_killed_cloud_and_reaper_are_cleaned_up_by_the_next_command(
     cloud = world.must("cloud", "status", "--json").json()["pid"]
     lease = world.must("list", "--json").json()["leases"][0]
     kill_all([*reapers(world), cloud])
-    assert wait_until(lambda: not psutil.pid_exists(cloud), deadline_s=10)
+    assert wait_until(lambda: not psutil.pid_exists(cloud), deadline_s=60)
     findings = {one["subject"]: one for one in world.ephk("doctor", "--json").json()["findings"]}
     assert findings["reaper"]["state"] in ("ok", "problem")
     assert wait_until(lambda: gone(world), deadline_s=60), processes_of(world)

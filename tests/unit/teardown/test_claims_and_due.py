@@ -57,6 +57,17 @@ def test_a_lease_that_a_living_process_takes_down_is_left_to_it(ledger: FileLedg
     assert ledger.find(lease.id).version == lease.version
 
 
+def test_a_lease_whose_teardown_was_killed_before_it_forgot_it_is_due_and_forgotten(ledger: FileLedger) -> None:
+    lease = a_lease()
+    ledger.create(lease)
+    claimed = claim(ledger, lease, "down")
+    assert claimed is not None
+    released = ledger.update(claimed.moved_to(LeaseState.RELEASED, holder=None))
+    assert [(due.lease.id, due.skipped) for due in due_leases(ledger.leases())] == [(lease.id, "")]
+    assert claim(ledger, released, "down") is None
+    assert ledger.leases() == []
+
+
 def test_a_claim_read_before_another_s_is_refused(ledger: FileLedger) -> None:
     read_before = a_lease()
     ledger.create(read_before)

@@ -1,30 +1,38 @@
-"""boto3 for the shared world's cloud."""
+"""The example environment, ready for the tests of this directory, and its account."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from orchestrator.aws import AwsSession, Credentials
-from orchestrator.environment import CloudEndpoint
-from tests.embedded.conftest import Orders
+from orchestrator.aws import AwsSession
+from tests.embedded.conftest import REPOSITORY, Orders, World, end_world, new_world
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
+def shared_world() -> Iterator[World]:
+    """The directory's world; tests leave it as they found it."""
+    made = new_world("shared")
+    try:
+        yield made
+    finally:
+        end_world(made)
+
+
+@pytest.fixture(scope="package")
+def orders(shared_world: World) -> Orders:
+    """Bring the example environment up once."""
+    done = shared_world.must("up", REPOSITORY / "examples" / "orders.yaml", "--json")
+    return Orders(shared_world, "orders", done.json())
+
+
+@pytest.fixture(scope="package")
 def administrator(orders: Orders) -> AwsSession:
     """The administrator of the embedded account."""
-    info = orders.world.must("cloud", "status", "--json").json()
-    cloud = CloudEndpoint(
-        region=info["region"],
-        account_id=info["account_id"],
-        endpoint_url=info["endpoint"],
-        http_endpoint_url=info["http_endpoint"],
-        ca_bundle=info["ca_bundle"],
-    )
-    return AwsSession(cloud, Credentials(info["access_key_id"], info["secret_access_key"]))
+    return orders.world.administrator()
 
 
 @pytest.fixture

@@ -20,9 +20,10 @@ from orchestrator.paths import cache_home
 from orchestrator.processes import wait_until
 from orchestrator.progress import ConsoleProgress, SilentProgress
 from tests.embedded.conftest import EPHK, Orders
+from tests.embedded.following import output_until
 
 PRINCIPAL = "orders-batch"
-Java = Callable[..., "subprocess.CompletedProcess[str]"]
+JavaCommand = Callable[..., list[str]]
 
 
 @pytest.fixture(scope="module")
@@ -32,44 +33,44 @@ def dotenv(orders: Orders) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def java(orders: Orders, dotenv: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Java:
+def variables(orders: Orders, dotenv: dict[str, str]) -> dict[str, str]:
+    return {**orders.world.variables, **dotenv}
+
+
+@pytest.fixture(scope="module")
+def java(orders: Orders, dotenv: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> JavaCommand:
     """Apache's own tools with AWS's library on their class path (10 MB, fetched once)."""
     runtime = ensure_kafka_runtime(SilentProgress())
     (library,) = ensure_jars(read_lock(IAM_CLIENT_LOCK), cache_home() / "jars", ConsoleProgress())
     config = tmp_path_factory.mktemp("java") / "client.properties"
     config.write_text(orders.world.must("env", orders.name, "--auth", "iam", "--format", "java").out)
 
-    def run(tool: str, topic: str, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [
-                *(str(runtime.java), "-cp", os.pathsep.join([runtime.classpath, str(library)])),
-                f"org.apache.kafka.tools.{tool}",
-                *("--bootstrap-server", dotenv["KAFKA_BOOTSTRAP_SERVERS"], "--topic", topic),
-                *("--command-config", str(config), *arguments),
-            ],
-            env={**orders.world.variables, **dotenv},
-            input=given,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+    def command(tool: str, topic: str, *arguments: str) -> list[str]:
+        return [
+            *(str(runtime.java), "-cp", os.pathsep.join([runtime.classpath, str(library)])),
+            f"org.apache.kafka.tools.{tool}",
+            *("--bootstrap-server", dotenv["KAFKA_BOOTSTRAP_SERVERS"], "--topic", topic),
+            *("--command-config", str(config), *arguments),
+        ]
 
-    return run
+    return command
 
 
-def test_javas_producer_and_consumer_with_awss_library(java: Java) -> None:
-    produced = java("ConsoleProducer", "payments", given="paid in java\n")
+def given(text: str, command: list[str], variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, env=variables, input=text, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_javas_producer_and_consumer_with_awss_library(java: JavaCommand, variables: dict[str, str]) -> None:
+    produced = given("paid in java\n", java("ConsoleProducer", "payments"), variables)
     assert produced.returncode == 0, produced.stderr
     assert "ERROR" not in produced.stderr
-    consumed = java(
-        *("consumer.ConsoleConsumer", "payments", "--group", PRINCIPAL, "--from-beginning", "--timeout-ms", "5000")
-    )
-    assert "paid in java" in consumed.stdout, consumed.stderr
+    consume = java("consumer.ConsoleConsumer", "payments", "--group", PRINCIPAL, "--from-beginning")
+    assert "paid in java" in output_until("paid in java", consume, env=variables)
 
 
-def test_awss_library_is_refused_a_topic_without_a_grant(java: Java) -> None:
-    refused = java("ConsoleProducer", "orders", "--command-property", "max.block.ms=20000", given="x\n")
+def test_awss_library_is_refused_a_topic_without_a_grant(java: JavaCommand, variables: dict[str, str]) -> None:
+    command = java("ConsoleProducer", "orders", "--command-property", "max.block.ms=60000")
+    refused = given("x\n", command, variables)
     assert "TopicAuthorizationException" in refused.stderr + refused.stdout
 
 

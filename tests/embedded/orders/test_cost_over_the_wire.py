@@ -19,7 +19,7 @@ from orchestrator.cost.refresh import refresh
 from orchestrator.progress import SilentProgress
 from orchestrator.tags import LEASE
 from tests.embedded.conftest import EPHK, Orders
-from tests.embedded.cost.conftest import Limited
+from tests.embedded.orders.conftest import Limited
 
 
 @pytest.fixture(autouse=True)

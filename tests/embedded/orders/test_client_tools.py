@@ -13,6 +13,7 @@ from confluent_kafka import Producer
 from orchestrator.embedded.runtime import KafkaRuntime, ensure_kafka_runtime
 from orchestrator.progress import SilentProgress
 from tests.embedded.conftest import Orders
+from tests.embedded.following import output_until
 
 needs_kcat = pytest.mark.skipif(shutil.which("kcat") is None, reason="kcat is not installed")
 
@@ -36,9 +37,13 @@ def kcat(files: Path, principal: str, *arguments: str, given: str = "") -> subpr
     )
 
 
+def java_command(runtime: KafkaRuntime, tool: str, *arguments: str) -> list[str]:
+    return [str(runtime.java), "-cp", runtime.classpath, f"org.apache.kafka.tools.{tool}", *arguments]
+
+
 def java(runtime: KafkaRuntime, tool: str, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [str(runtime.java), "-cp", runtime.classpath, f"org.apache.kafka.tools.{tool}", *arguments],
+        java_command(runtime, tool, *arguments),
         input=given,
         capture_output=True,
         text=True,
@@ -121,38 +126,21 @@ def test_java_tools_produce_and_consume(files: Path, runtime: KafkaRuntime, orde
         given="from java\n",
     )
     assert produced.returncode == 0, produced.stderr
-    consumed = java(
-        runtime,
-        "consumer.ConsoleConsumer",
-        *common,
-        "--command-config",
-        str(files / "orders-service.client.properties"),
-        "--group",
-        "orders-service",
-        "--from-beginning",
-        "--timeout-ms",
-        "15000",
-    )
-    assert "from java" in consumed.stdout, consumed.stderr
+    config = str(files / "orders-service.client.properties")
+    consume = ("--command-config", config, "--group", "orders-service", "--from-beginning")
+    said = output_until("from java", java_command(runtime, "consumer.ConsoleConsumer", *common, *consume))
+    assert "from java" in said
 
 
 def test_java_tools_consume_over_mtls(files: Path, runtime: KafkaRuntime, orders: Orders, seeded: str) -> None:
-    consumed = java(
+    consume = java_command(
         runtime,
         "consumer.ConsoleConsumer",
-        "--bootstrap-server",
-        orders.environment["cluster"]["bootstrap"]["mtls"],
-        "--topic",
-        "orders",
-        "--command-config",
-        str(files / "orders-bridge.client.properties"),
-        "--group",
-        "orders-bridge",
-        "--from-beginning",
-        "--timeout-ms",
-        "10000",
+        *("--bootstrap-server", orders.environment["cluster"]["bootstrap"]["mtls"], "--topic", "orders"),
+        *("--command-config", str(files / "orders-bridge.client.properties")),
+        *("--group", "orders-bridge", "--from-beginning"),
     )
-    assert seeded in consumed.stdout, consumed.stderr
+    assert seeded in output_until(seeded, consume)
 
 
 def test_java_tools_are_refused_without_a_grant(files: Path, runtime: KafkaRuntime, orders: Orders) -> None:
@@ -168,6 +156,6 @@ def test_java_tools_are_refused_without_a_grant(files: Path, runtime: KafkaRunti
         "--group",
         "somebody-elses",
         "--timeout-ms",
-        "10000",
+        "60000",
     )
     assert "AuthorizationException" in refused.stderr + refused.stdout

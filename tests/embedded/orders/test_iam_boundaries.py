@@ -200,7 +200,7 @@ def test_a_hole_is_caught_live(subject: Subject, hole: Hole, caught: tuple[str, 
         return all(result.status == "failed" for result in results.values())
 
     with hole(subject):
-        assert wait_until(seen, deadline_s=30), {name: (r.status, r.reason) for name, r in results.items()}
+        assert wait_until(seen, deadline_s=60), {name: (r.status, r.reason) for name, r in results.items()}
 
 
 def test_the_matrix_tells_iam_from_acls_and_the_views_agree(subject: Subject) -> None:
@@ -228,7 +228,7 @@ def test_the_matrix_as_a_command(subject: Subject) -> None:
 def test_what_a_killed_run_leaves_is_removed_and_counts_for_no_lease(subject: Subject) -> None:
     lease = subject.environment.lease_id
     killed = Access(subject.environment, subject.session)
-    made = decoys.ensure(killed, Watch(30))  # never closed
+    made = decoys.ensure(killed, Watch(60))  # never closed
     found = take_inventory(subject.session, lease)
     assert made.bucket not in " ".join(item.identifier for item in found.found)
     assert {name for _, name in decoys.remove(subject.session, lease)} == {made.bucket}
