@@ -65,7 +65,7 @@ public final class WordCount {
 
     private static StreamsBuilder topology(Properties ours) {
         StreamsBuilder builder = new StreamsBuilder();
-        String stopAt = ours.getProperty("ephk.stop.at", "");
+        String stopAt = ours.getProperty("ephk.stop.at");
         builder.stream(ours.getProperty("ephk.input"), Consumed.with(Serdes.String(), Serdes.String()))
                 .process(() -> new Splitter(stopAt))
                 .groupBy((key, word) -> word, Grouped.with("words", Serdes.String(), Serdes.String()))
@@ -89,7 +89,7 @@ public final class WordCount {
             for (String word : record.value().split(" ")) {
                 context().forward(record.withValue(word));
             }
-            if (stopAt.equals(record.key())) {
+            if (stopAt != null && stopAt.equals(record.key())) {
                 say("stopped");
                 while (true) { // until somebody kills the process
                     try {
