@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -62,7 +63,8 @@ class WordCount:
         self, access: Access, watch: Watch, command: Sequence[str], principal: Principal, guarantee: Guarantee
     ) -> None:
         self._access, self._watch, self._guarantee = access, watch, guarantee
-        self._bench = Workbench(access, watch, f"streams-{guarantee.replace('_', '-')}", partitions=_PARTITIONS)
+        # Names of its own for each run: a broker may still show the topics that the run before has deleted.
+        self._bench = Workbench(access, watch, f"streams-{uuid.uuid4().hex[:8]}", partitions=_PARTITIONS)
         self._name = self._bench.name  # input topic, application id, group, and the beginning of everything else
         self._output = probe_topic.create(access, f"{self._name}-output", watch, partitions=_PARTITIONS)
         self._repartition = f"{self._name}-words-repartition"
