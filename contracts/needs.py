@@ -9,13 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
+from orchestrator.connect_spec import MIRROR_CANARY
 from orchestrator.environment import Connector, Environment
+
+#: MirrorMaker's connectors for records and for the offsets of consumer groups.
+MIRROR_CLASSES = (
+    "org.apache.kafka.connect.mirror.MirrorSourceConnector",
+    "org.apache.kafka.connect.mirror.MirrorCheckpointConnector",
+)
 
 
 def _has_connectors(environment: Environment, wanted: Callable[[Connector], bool] = lambda _: True) -> bool:
     connect = environment.connect
     return connect is not None and any(wanted(connector) for connector in connect.connectors)
+
+
+def _mirrors(kind: str, connector: Connector) -> bool:
+    link = connector.link
+    return connector.connector_class == kind and link is not None and MIRROR_CANARY in link.topics
 
 
 @dataclass(frozen=True)
@@ -122,6 +135,11 @@ _NEEDS: dict[str, Need] = {
         lambda e: e.flow_log_id is not None or (e.adopted and e.network is not None),
         "the environment has no flow log",
         "declare observability.flow_logs",
+    ),
+    "connect.mirror": Need(
+        lambda e: all(_has_connectors(e, partial(_mirrors, kind)) for kind in MIRROR_CLASSES),
+        "the environment has no pair of MirrorMaker connectors that mirror the canary of a linked environment",
+        "declare MirrorMaker's connectors with a link",
     ),
     "tags": Need(lambda e: bool(e.tags), "the environment declares no tags"),
 }

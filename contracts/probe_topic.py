@@ -52,7 +52,7 @@ def create(
     )
     if code not in (0, _EXISTS):
         raise ProbeError(f"the operator may not create topic {name}: {error_name(code)} {message}".rstrip())
-    access.on_close(lambda: _delete(access, name))
+    access.on_close(lambda: delete(access, name))
     for address in access.brokers(access.operator, watch).values():
         watch.waiting(f"{address} to show topic {name}")
         connection = access.connection(access.operator, address, watch)
@@ -65,7 +65,8 @@ def _shown(connection: BrokerConnection, name: str) -> bool:
     return requests.metadata(connection, [name]).topics[name].error != _UNKNOWN
 
 
-def _delete(access: Access, name: str) -> None:
+def delete(access: Access, name: str) -> None:
+    """Delete a topic that a probe has made; one that does not exist is fine."""
     requests.delete_topic(_controller(access, Watch(ANSWER_S)), name, timeout_ms=_TIMEOUT_MS)
 
 

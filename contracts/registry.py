@@ -37,6 +37,7 @@ MODULES = (
     "contracts.clients.groups",
     "contracts.clients.quotas",
     "contracts.clients.matrix",
+    "contracts.streams.exactly_once",
     "contracts.schemas.endpoint",
     "contracts.schemas.evolution",
     "contracts.schemas.serialization",
@@ -70,6 +71,8 @@ MODULES = (
     "contracts.connect_egress",
     "contracts.connect_denials",
     "contracts.connect_canary",
+    "contracts.mirror.offsets",
+    "contracts.mirror.cutover",
 )
 #: The entry-point group by which an installed package brings contracts of its own.
 GROUP = "ephemeral_kafka.contracts"

@@ -9,13 +9,18 @@ from orchestrator.aws import AwsSession
 from orchestrator.connect_causes import state_problem
 from orchestrator.connect_secrets import with_full_names
 from orchestrator.connect_spec import ConnectorSpec, ConnectSpec
-from orchestrator.environment import Connector, KafkaConnect
+from orchestrator.environment import Connector, KafkaConnect, Link
 from orchestrator.errors import EphkError
 from orchestrator.target import Target
 
 
 def describe(
-    connect: ConnectSpec, prefix: str, outputs: Mapping[str, Any], session: AwsSession, target: Target
+    connect: ConnectSpec,
+    prefix: str,
+    outputs: Mapping[str, Any],
+    session: AwsSession,
+    target: Target,
+    links: Mapping[str, Link],
 ) -> KafkaConnect:
     """Return Kafka Connect as it is, compared with what was declared.
 
@@ -25,6 +30,7 @@ def describe(
         outputs: the stack's `connect` export.
         session: may describe connectors.
         target: knows the workers' REST interface.
+        links: the environments that connectors read from, by connector.
 
     Raises:
         EphkError: a connector does not run, has another configuration than declared, or its last update failed.
@@ -56,6 +62,7 @@ def describe(
                 produces=connector.produces,
                 bucket_prefix=connector.bucket_prefix,
                 rest=target.connect_rest(session, arn),
+                link=links.get(connector.name),
             )
         )
     return KafkaConnect(

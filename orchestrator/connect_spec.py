@@ -17,6 +17,8 @@ from orchestrator.spec_source import Problem
 CANARY_TOPIC = "ephk-canary"
 CANARY_NUMBERS = "ephk-canary-numbers"
 CANARY = "canary"
+#: The topic and the consumer group by which a mirror is proved, in both environments.
+MIRROR_CANARY = "ephk-mirror"
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,47}")
 _TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")
@@ -24,9 +26,15 @@ _COORDINATE = re.compile(r"[A-Za-z0-9_.-]+:[A-Za-z0-9_.-]+:[A-Za-z0-9_.-]+")
 _S3 = re.compile(r"s3://(?P<bucket>[a-z0-9.-]{3,63})/(?P<key>.{1,1024})")
 #: `${ephk:NAME}` in a connector's configuration; Kafka's own `${provider:path:key}` has another form.
 PLACEHOLDER = re.compile(r"\$\{ephk:([a-z_]+)\}")
-PLACEHOLDERS = ("account_id", "bucket", "kms_key_arn", "lease", "region")
+PLACEHOLDERS = ("account_id", "bootstrap", "bucket", "kms_key_arn", "lease", "region")
 #: Set by the product: what a connector may be called, and how many tasks it has, is said outside of `config`.
 _RESERVED = ("name", "tasks.max")
+#: How a linked connector reaches both clusters is not said in `config`.
+_MIRROR_PACKAGE = "org.apache.kafka.connect.mirror."
+_LINKED = ("target.cluster.alias", "source.cluster.bootstrap.servers", "target.cluster.bootstrap.servers")
+_LINKED_PREFIXES = tuple(
+    f"{side}.cluster.{kind}." for side in ("source", "target") for kind in ("sasl", "security", "ssl")
+)
 
 
 def _named(value: str) -> str:
@@ -93,6 +101,22 @@ class PluginSpec(_Strict):
         return match["bucket"], match["key"]
 
 
+class LinkSpec(_Strict):
+    """The environment that a MirrorMaker connector reads from; `orchestrator.connect_links` fills in how.
+
+    Attributes:
+        environment: its name: it must be ready, on the same target. Also MirrorMaker's alias of its cluster.
+        topics: topics that the connector's role may read there, by their whole names.
+        groups: consumer groups whose committed offsets it may read there.
+        canary: mirror a topic and a group of the product's own as well, by which the path is proved.
+    """
+
+    environment: ConnectName
+    topics: tuple[Topic, ...] = ()
+    groups: tuple[str, ...] = ()
+    canary: bool = True
+
+
 class ConnectorSpec(_Strict):
     """A connector and the least that its service execution role needs.
 
@@ -106,6 +130,7 @@ class ConnectorSpec(_Strict):
         consumes: topics that the role may read.
         produces: topics that the role may write.
         bucket_prefix: where in the environment's bucket the role may read and write; None means nowhere.
+        link: the environment that a MirrorMaker connector reads from.
     """
 
     name: ConnectName
@@ -116,6 +141,7 @@ class ConnectorSpec(_Strict):
     consumes: tuple[Topic, ...] = ()
     produces: tuple[Topic, ...] = ()
     bucket_prefix: str | None = Field(default=None, pattern=r"^[A-Za-z0-9!_.*'()/-]{1,200}/$")
+    link: LinkSpec | None = None
 
     @model_validator(mode="after")
     def _complete(self) -> ConnectorSpec:
@@ -181,6 +207,8 @@ class ConnectSpec(_Strict):
                 found.append(
                     Problem((*path, "plugin"), f"no plugin '{connector.plugin}' is declared; plugins: {known}")
                 )
+            if connector.link is not None:
+                found += _link_problems(connector, path)
             for field in ("consumes", "produces"):
                 for position, topic in enumerate(getattr(connector, field)):
                     if topic not in declared:
@@ -239,6 +267,19 @@ class ConnectSpec(_Strict):
                 )
                 found.append(Problem((*path, "plugin"), message))
         return found
+
+
+def _link_problems(connector: ConnectorSpec, path: tuple[str | int, ...]) -> list[Problem]:
+    """Return what of a linked connector's configuration the link says."""
+    config = connector.config
+    found = [
+        Problem((*path, "config", key), "is filled in from 'link'")
+        for key in config
+        if key in _LINKED or key.startswith(_LINKED_PREFIXES)
+    ]
+    if not config["connector.class"].startswith(_MIRROR_PACKAGE):
+        found.append(Problem((*path, "link"), f"is for MirrorMaker's connectors ({_MIRROR_PACKAGE}*)"))
+    return found
 
 
 _CANARY_PLUGIN: dict[str, Any] = {"name": CANARY, "builtin": CANARY}

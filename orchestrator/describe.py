@@ -8,7 +8,17 @@ from typing import Any
 
 from orchestrator.aws import AwsSession
 from orchestrator.connect_secrets import provider_properties, with_full_names
-from orchestrator.environment import AlarmRouting, Bucket, Cluster, Environment, Listener, Network, Principal, Topic
+from orchestrator.environment import (
+    AlarmRouting,
+    Bucket,
+    Cluster,
+    Environment,
+    Link,
+    Listener,
+    Network,
+    Principal,
+    Topic,
+)
 from orchestrator.lease import Lease
 from orchestrator.spec import EnvironmentSpec
 from orchestrator.target import Target
@@ -19,6 +29,7 @@ from stacks.inputs import (
     ConnectorInputs,
     ConnectSecretInputs,
     EgressInputs,
+    LinkInputs,
     ObservabilityInputs,
     PluginInputs,
     PrincipalInputs,
@@ -40,9 +51,23 @@ _CONNECTOR_FIELDS = {"name", "plugin", "tasks", "workers", "consumes", "produces
 
 
 def describe_environment(
-    lease: Lease, spec: EnvironmentSpec, outputs: Mapping[str, Any], session: AwsSession, target: Target
+    lease: Lease,
+    spec: EnvironmentSpec,
+    outputs: Mapping[str, Any],
+    session: AwsSession,
+    target: Target,
+    *,
+    links: Mapping[str, Link] | None = None,
 ) -> Environment:
     """Build the environment object of a lease that has just been provisioned.
+
+    Args:
+        lease: whose environment.
+        spec: with its links filled in.
+        outputs: of the stack.
+        session: the administrator's.
+        target: where it is.
+        links: the environments that connectors read from, by connector.
 
     Raises:
         KeyError: the stack did not export what the object needs.
@@ -74,19 +99,25 @@ def describe_environment(
             "log_group": outputs.get("log_group"),
             "alarms": AlarmRouting(**outputs["alarms"]) if outputs.get("alarms") else None,
             "flow_log_id": outputs.get("flow_log_id"),
-            **_connect(lease, spec, outputs, session, target),
+            **_connect(lease, spec, outputs, session, target, links or {}),
         }
     )
 
 
 def _connect(
-    lease: Lease, spec: EnvironmentSpec, outputs: Mapping[str, Any], session: AwsSession, target: Target
+    lease: Lease,
+    spec: EnvironmentSpec,
+    outputs: Mapping[str, Any],
+    session: AwsSession,
+    target: Target,
+    links: Mapping[str, Link],
 ) -> dict[str, Any]:
     if spec.connect is None or not outputs.get("connect"):
         return {}
     from orchestrator import connect_readback
 
-    described = connect_readback.describe(spec.connect, f"ephk-{lease.id}", outputs["connect"], session, target)
+    prefix = f"ephk-{lease.id}"
+    described = connect_readback.describe(spec.connect, prefix, outputs["connect"], session, target, links)
     urls = [url for connector in described.connectors if connector.rest for url in connector.rest.urls]
     return {"connect": described, "connect_url": urls[0] if urls else None}
 
@@ -174,6 +205,7 @@ def stack_inputs(
     zones: tuple[str, ...],
     plugins: tuple[PluginInputs, ...] = (),
     *,
+    links: Mapping[str, LinkInputs] | None = None,
     boundary_arn: str | None = None,
 ) -> StackInputs:
     """Return what the Pulumi program is told, with a fresh random password for each SCRAM principal.
@@ -184,6 +216,7 @@ def stack_inputs(
         session: names region and account.
         zones: availability zones.
         plugins: what `connect_preflight.prepare` returned for the spec.
+        links: what connectors may do in the environments that they read from, by connector.
         boundary_arn: the account's permissions boundary; None makes one of the environment's own.
     """
     return StackInputs(
@@ -213,14 +246,16 @@ def stack_inputs(
             else None
         ),
         boundary_arn=boundary_arn,
-        connect=_connect_inputs(spec, plugins, f"ephk-{lease.id}"),
+        connect=_connect_inputs(spec, plugins, f"ephk-{lease.id}", links or {}),
         observability=(
             ObservabilityInputs(**spec.observability.model_dump()) if spec.observability else ObservabilityInputs()
         ),
     )
 
 
-def _connect_inputs(spec: EnvironmentSpec, plugins: tuple[PluginInputs, ...], prefix: str) -> ConnectInputs | None:
+def _connect_inputs(
+    spec: EnvironmentSpec, plugins: tuple[PluginInputs, ...], prefix: str, links: Mapping[str, LinkInputs]
+) -> ConnectInputs | None:
     connect = spec.connect
     if connect is None:
         return None
@@ -233,6 +268,7 @@ def _connect_inputs(spec: EnvironmentSpec, plugins: tuple[PluginInputs, ...], pr
                 config={key: with_full_names(text, names) for key, text in connector.config.items()},
                 secrets=tuple(secret.name for secret in connect.secrets_of(connector)),
                 resolves=connect.needs_provider(connector),
+                link=links.get(connector.name),
             )
             for connector in connect.connectors
         ),

@@ -145,6 +145,30 @@ class ConnectRestEndpoint(_Frozen):
     secret_arn: str
 
 
+class Link(_Frozen):
+    """The environment that a MirrorMaker connector reads from, as the connector's own environment knows it.
+
+    Attributes:
+        environment: its name.
+        lease_id: its lease's short id.
+        alias: how MirrorMaker calls its cluster; a mirrored topic's name begins so.
+        cluster: its cluster.
+        operator_arn: the role that administers it.
+        topics: its topics that the connector's role may read.
+        groups: its consumer groups whose offsets the connector's role may read.
+        mirrored: the name of each of the topics in the environment that has the connector.
+    """
+
+    environment: str
+    lease_id: str
+    alias: str
+    cluster: Cluster
+    operator_arn: str
+    topics: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    mirrored: dict[str, str] = Field(default_factory=dict)
+
+
 class Connector(_Frozen):
     """A connector as declared, and where it is.
 
@@ -162,6 +186,7 @@ class Connector(_Frozen):
         produces: topics that the role may write.
         bucket_prefix: where in the bucket the role may write; None means nowhere.
         rest: the workers' REST interface, where there is one.
+        link: the environment that it reads from, for a MirrorMaker connector.
     """
 
     name: str
@@ -177,6 +202,7 @@ class Connector(_Frozen):
     produces: tuple[str, ...] = ()
     bucket_prefix: str | None = None
     rest: ConnectRestEndpoint | None = None
+    link: Link | None = None
 
 
 class Egress(_Frozen):

@@ -104,6 +104,15 @@ class KafkaAdmin:
         self._wait_for_topics(topics)
         self._wait_for_acls(bindings)
 
+    def create_missing(self, topics: Sequence[Topic]) -> None:
+        """Create those of the topics that do not exist.
+
+        Raises:
+            EphkError: a broker refused one, or they were not visible in time.
+        """
+        present = self._client.list_topics(timeout=_REQUEST_TIMEOUT_S).topics
+        self.create([topic for topic in topics if topic.name not in present], [])
+
     def _result(self, what: str, future: Future[Any]) -> Any:
         try:
             return future.result(timeout=_REQUEST_TIMEOUT_S + 5)

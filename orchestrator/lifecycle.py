@@ -6,7 +6,7 @@ import importlib
 import platform
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import psutil
 
 from contracts.model import DEADLINE_S, Result
-from orchestrator import connect_preflight, describe, paths, provenance
+from orchestrator import connect_links, connect_preflight, describe, paths, provenance
 from orchestrator.aws import AwsSession
 from orchestrator.ci_jobs import current_job
 from orchestrator.cost.guard import Costing, guard
@@ -78,6 +78,8 @@ class Lifecycle:
             EphkError: the name is leased, or provisioning failed (with the cause).
             Interrupted: SIGINT or SIGTERM arrived; the lease is in `releasing` on disk.
         """
+        resolved = connect_links.resolve(request.spec, request.target, self.ledger.find)
+        request = replace(request, spec=resolved.spec)
         policy = load_policy()
         policy.check(request.spec)
         costing = guard(request.spec, request.target, policy)
@@ -94,7 +96,7 @@ class Lifecycle:
             ensure_reaper()  # from here on something else than this process ends what this process begins
             self.progress.note(f"lease {lease.id} for {lease.name}: take it down with 'ephk down {lease.name}'")
             try:
-                return self._provision(lease, request, target, plugins)
+                return self._provision(lease, request, target, plugins, resolved)
             except Exception as error:
                 self._remove_failed(lease, error)
                 raise
@@ -126,7 +128,14 @@ class Lifecycle:
             ci_job=current_job(),
         )
 
-    def _provision(self, lease: Lease, request: UpRequest, target: Target, plugins: tuple[PluginInputs, ...]) -> Lease:
+    def _provision(
+        self,
+        lease: Lease,
+        request: UpRequest,
+        target: Target,
+        plugins: tuple[PluginInputs, ...],
+        resolved: connect_links.Resolved,
+    ) -> Lease:
         spec = request.spec
         lease = self.ledger.update(lease.moved_to(LeaseState.PROVISIONING))
         stack = stack_of(lease)
@@ -136,7 +145,13 @@ class Lifecycle:
         from orchestrator.schema_registry import RegistryStart
 
         zones = target.zones(session, spec.network.zones)
-        inputs = describe.stack_inputs(lease, spec, session, zones, plugins, boundary_arn=target.boundary_arn())
+        for source in resolved.canaries:
+            with self.progress.step(f"the mirror's topic and group in {source.name}"):
+                connect_links.prepare_canary(source, session)
+        boundary = target.boundary_arn()
+        inputs = describe.stack_inputs(
+            lease, spec, session, zones, plugins, links=resolved.inputs(), boundary_arn=boundary
+        )
         home = paths.lease_dir(lease.id)
         with (
             OperatorAdmin(lease, spec, session, target) as operator,
@@ -149,7 +164,7 @@ class Lifecycle:
                 operator.notice(done)
 
             outputs = stack.up(inputs, target.plugin_environment(session), self.progress, on_done=notice)
-            environment = describe.describe_environment(lease, spec, outputs, session, target)
+            environment = describe.describe_environment(lease, spec, outputs, session, target, links=resolved.links)
             with self.progress.step("topics and ACLs; reading back"), ThreadPoolExecutor(max_workers=1) as beside:
                 compared = beside.submit(read_back, session, applied)
                 operator.finish(environment)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from orchestrator import connect_preflight, describe, provenance
+from orchestrator import connect_links, connect_preflight, describe, provenance
 from orchestrator.engine.events import Done
 from orchestrator.engine.stack import EnvironmentStack
 from orchestrator.errors import UsageError
 from orchestrator.lease import new_lease
+from orchestrator.ledgers import Ledgers
 from orchestrator.lifecycle import ProviderName
 from orchestrator.progress import Progress
 from orchestrator.spec import EnvironmentSpec
@@ -28,6 +29,8 @@ def plan(spec: EnvironmentSpec, target: TargetName, provider: ProviderName, prog
             "only the embedded target can be planned for in this version",
             next_step=f"Leave --target out, and 'region' at {EMBEDDED_REGION}.",
         )
+    resolved = connect_links.resolve(spec, target, Ledgers().find)
+    spec = resolved.spec
     lease = new_lease(
         name=spec.name,
         target=target,
@@ -38,7 +41,8 @@ def plan(spec: EnvironmentSpec, target: TargetName, provider: ProviderName, prog
     )
     session = preview_session()
     plugins = connect_preflight.prepare(spec, target_named(target), progress)
-    inputs = describe.stack_inputs(lease, spec, session, embedded_zones(spec.network.zones), plugins)
+    zones = embedded_zones(spec.network.zones)
+    inputs = describe.stack_inputs(lease, spec, session, zones, plugins, links=resolved.inputs())
     with tempfile.TemporaryDirectory(prefix="ephk-plan-") as directory:
         stack = EnvironmentStack(Path(directory), lease.id, provider=provider)
         environment = {"AWS_REGION": session.cloud.region}

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
-from orchestrator.connect_spec import CANARY_NUMBERS, CANARY_TOPIC, ConnectorSpec, ConnectSpec, PluginSpec
+from orchestrator.connect_spec import CANARY_NUMBERS, CANARY_TOPIC, ConnectorSpec, ConnectSpec, LinkSpec, PluginSpec
 from orchestrator.environment import Grant, Mechanism
 from orchestrator.errors import UsageError
 from orchestrator.spec_contracts import CommandSpec, ContractSpec, TopicExpectation, contract_problems
@@ -360,6 +360,7 @@ def _fields_at(path: tuple[str | int, ...]) -> str:
         "observability": ObservabilitySpec,
         "plugins": PluginSpec,
         "connectors": ConnectorSpec,
+        "link": LinkSpec,
     }
     names = [part for part in path if isinstance(part, str) and part in models]
     model = models[names[-1]] if names else EnvironmentSpec

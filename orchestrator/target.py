@@ -149,6 +149,12 @@ class _PluginArchives:
             from orchestrator.embedded.runtime.canary import ensure_canary_plugin
 
             return ensure_canary_plugin(progress)
+        from orchestrator.embedded.runtime.artifacts import MIRROR
+
+        if coordinate == MIRROR:
+            from orchestrator.embedded.runtime.mirror import ensure_mirror_plugin
+
+            return ensure_mirror_plugin(progress)
         from orchestrator.embedded.runtime.jars import ensure_artifact
 
         return ensure_artifact(coordinate, cache_home() / "plugins", progress)
@@ -383,6 +389,17 @@ def java_clients(
     from orchestrator.embedded.java_clients import cached_clients, ensure_clients
 
     return cached_clients(versions) if progress is None else ensure_clients(progress, versions)
+
+
+def streams_application(progress: Progress | None = None) -> tuple[str, ...] | None:
+    """Return the command of the Kafka Streams application: None when it is not in the cache, fetched given `progress`.
+
+    Raises:
+        EphkError: a jar could not be fetched or differs from its lock.
+    """
+    from orchestrator.embedded.java_streams import cached_streams, ensure_streams
+
+    return cached_streams() if progress is None else ensure_streams(progress)
 
 
 def preview_session() -> AwsSession:

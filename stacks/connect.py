@@ -15,6 +15,7 @@ from stacks.connect_secrets import ConnectSecrets, read_statements
 from stacks.identity import Identity
 from stacks.inputs import ConnectInputs, ConnectorInputs, PluginInputs, StackInputs
 from stacks.kafka import Kafka
+from stacks.mirror import mirror_statements
 from stacks.network import Network
 from stacks.policies import KafkaArns, Statement, allow
 from stacks.tagging import tagged
@@ -49,6 +50,8 @@ def execution_statements(
         if topics:
             actions = ["kafka-cluster:DescribeTopic", f"kafka-cluster:{action}"]
             statements.append(allow(sid, actions, [arns.topic(topic) for topic in topics]))
+    if connector.link is not None:
+        statements += mirror_statements(inputs, connector.link)
     if connector.bucket_prefix is not None:
         objects = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"]
         via = f"s3.{inputs.region}.amazonaws.com"
@@ -201,7 +204,7 @@ class Connect(pulumi.ComponentResource):
             capacity={"provisioned_capacity": {"mcu_count": 1, "worker_count": connector.workers}},
             connector_configuration={
                 "tasks.max": str(connector.tasks),
-                **{key: _filled_in(inputs, text, key_arn) for key, text in connector.config.items()},
+                **{key: self._filled_in(text, key_arn) for key, text in connector.config.items()},
             },
             kafka_cluster={
                 "apache_kafka_cluster": {
@@ -227,20 +230,21 @@ class Connect(pulumi.ComponentResource):
             ),
         )
 
+    def _filled_in(self, text: str, key_arn: pulumi.Input[str]) -> pulumi.Input[str]:
+        """Fill in what `${ephk:NAME}` stands for."""
+        if "${ephk:" not in text:
+            return text
+        inputs = self._inputs
 
-def _filled_in(inputs: StackInputs, text: str, key_arn: pulumi.Input[str]) -> pulumi.Input[str]:
-    """Fill in what `${ephk:NAME}` stands for."""
-    if "${ephk:" not in text:
-        return text
+        def fill(known: list[str]) -> str:
+            values = {
+                "account_id": inputs.account_id,
+                "bootstrap": known[1],
+                "bucket": bucket_name(inputs),
+                "kms_key_arn": known[0],
+                "lease": inputs.lease_id,
+                "region": inputs.region,
+            }
+            return PLACEHOLDER.sub(lambda found: values[found[1]], text)
 
-    def fill(key: str) -> str:
-        values = {
-            "account_id": inputs.account_id,
-            "bucket": bucket_name(inputs),
-            "kms_key_arn": key,
-            "lease": inputs.lease_id,
-            "region": inputs.region,
-        }
-        return PLACEHOLDER.sub(lambda found: values[found[1]], text)
-
-    return pulumi.Output.from_input(key_arn).apply(fill)
+        return pulumi.Output.all(key_arn, self._kafka.cluster.bootstrap_brokers_sasl_iam).apply(fill)

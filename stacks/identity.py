@@ -10,6 +10,7 @@ from pulumi_aws import iam
 from stacks.bucket import bucket_arn
 from stacks.connect_secrets import read_statements
 from stacks.inputs import StackInputs
+from stacks.mirror import linked_statements
 from stacks.policies import KafkaArns, Statement, account_root, allow, document, grant_statements
 from stacks.tagging import tagged
 
@@ -44,6 +45,7 @@ class Identity(pulumi.ComponentResource):
             allow("Bucket", _BUCKET_ACTIONS, [bucket]),
             allow("Objects", _OBJECT_ACTIONS, [f"{bucket}/*"]),
         ]
+        linked = linked_statements(inputs)
         encryption = self._key_statement(key_arn, "s3", _KEY_ACTIONS)
         connect = inputs.connect
         referred = read_statements(inputs, connect.secrets, key_arn) if connect is not None else []
@@ -56,7 +58,7 @@ class Identity(pulumi.ComponentResource):
                 "boundary",
                 name=f"{inputs.prefix}-boundary",
                 description="The most that any role of this environment can do",
-                policy=document(describe, kafka, *storage, encryption, *referred),
+                policy=document(describe, kafka, *linked, *storage, encryption, *referred),
                 tags=tagged(inputs, f"{inputs.prefix}-boundary"),
                 opts=self._own,
             ).arn

@@ -105,6 +105,23 @@ class EgressInputs:
 
 
 @dataclass(frozen=True)
+class LinkInputs:
+    """What a MirrorMaker connector needs to be allowed.
+
+    Attributes:
+        cluster_arn: the cluster that it reads from.
+        alias: how MirrorMaker calls that cluster.
+        topics: the topics that it reads there.
+        groups: the consumer groups whose offsets it reads there, and moves here.
+    """
+
+    cluster_arn: str
+    alias: str
+    topics: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class ConnectorInputs:
     """One connector; see `orchestrator.connect_spec.ConnectorSpec`.
 
@@ -123,6 +140,7 @@ class ConnectorInputs:
     bucket_prefix: str | None = None
     secrets: tuple[str, ...] = ()
     resolves: bool = False
+    link: LinkInputs | None = None
 
 
 @dataclass(frozen=True)

@@ -51,13 +51,17 @@ def account_root(inputs: StackInputs) -> str:
 class KafkaArns:
     """The ARNs of one cluster's Kafka resources.
 
-    They name the cluster by its name and leave its UUID open, so that a policy does not have to wait for the cluster
-    (the name carries the lease id, so it is nobody else's). Formats: "IAM access control", Amazon MSK Developer Guide.
+    Those of the environment's own cluster name it by its name and leave its UUID open, so that a policy does not have
+    to wait for the cluster (the name carries the lease id, so it is nobody else's). Formats: "IAM access control",
+    Amazon MSK Developer Guide.
     """
 
-    def __init__(self, inputs: StackInputs) -> None:
+    def __init__(self, inputs: StackInputs, cluster_arn: str | None = None) -> None:
+        """Name the resources of the environment's own cluster, or of the one with `cluster_arn`."""
         self._base = f"arn:aws:kafka:{inputs.region}:{inputs.account_id}"
         self._cluster = f"{inputs.prefix}/*"
+        if cluster_arn is not None:
+            self._base, self._cluster = cluster_arn.split(":cluster/", 1)
 
     @property
     def cluster(self) -> str:

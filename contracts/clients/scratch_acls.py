@@ -24,15 +24,26 @@ from contracts.wire.describe import describe_acls
 from orchestrator.environment import Principal
 from orchestrator.processes import wait_until
 
-_NEEDED = (
+Needed = tuple[tuple[ResourceType, AclOperation], ...]
+
+#: What a client needs that produces and consumes.
+CLIENT: Needed = (
     (ResourceType.TOPIC, AclOperation.WRITE),
     (ResourceType.TOPIC, AclOperation.READ),
     (ResourceType.GROUP, AclOperation.READ),
 )
+#: What a Streams application needs that makes its own internal topics and works in transactions ("Required ACL setting
+#: for secure Kafka clusters", Apache Kafka Streams Developer Guide). DELETE is for records of its repartition topics.
+STREAMS: Needed = (
+    *CLIENT,
+    (ResourceType.TOPIC, AclOperation.CREATE),
+    (ResourceType.TOPIC, AclOperation.DELETE),
+    (ResourceType.TRANSACTIONAL_ID, AclOperation.WRITE),
+)
 
 
-def grant(access: Access, watch: Watch, name: str, principals: list[Principal]) -> None:
-    """Let principals write, read and consume the topic and group prefix `name` until the run is over.
+def grant(access: Access, watch: Watch, name: str, principals: list[Principal], needed: Needed = CLIENT) -> None:
+    """Let principals use resources that begin with `name` (topics, groups, transactional ids) until the run is over.
 
     IAM principals are left out: ACLs do not rule them.
 
@@ -42,7 +53,7 @@ def grant(access: Access, watch: Watch, name: str, principals: list[Principal]) 
     bindings = [
         AclBinding(kind, name, ResourcePatternType.PREFIXED, who, "*", operation, AclPermissionType.ALLOW)
         for who in sorted({form for principal in principals for form in _forms(access, principal)})
-        for kind, operation in _NEEDED
+        for kind, operation in needed
     ]
     if not bindings:
         return

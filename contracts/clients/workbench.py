@@ -193,12 +193,12 @@ class Workbench:
         causes = dict.fromkeys(explain_kafka(error.code(), error.str()).cause for error in self.errors)
         return f": {'; '.join(causes)}" if causes else ""
 
-    def read_all(self, consumer: Consumer, ends: Mapping[int, int]) -> list[Message]:
+    def read_all(self, consumer: Consumer, ends: Mapping[int, int], *, topic: str = "") -> list[Message]:
         """Assign partitions from their beginning and read until `ends` (the next offset of each) or their end.
 
         A reader of committed records is at the end when it has reached the last stable offset, so both are watched.
         """
-        consumer.assign([TopicPartition(self.name, partition, 0) for partition in ends])
+        consumer.assign([TopicPartition(topic or self.name, partition, 0) for partition in ends])
         found: list[Message] = []
         finished: set[int] = set()
 
@@ -221,10 +221,10 @@ class Workbench:
         self.until(read, f"the records of {self.name}")
         return found
 
-    def ends(self, consumer: Consumer) -> dict[int, int]:
+    def ends(self, consumer: Consumer, *, topic: str = "") -> dict[int, int]:
         """Return the high watermark of each partition."""
         timeout = self.watch.remaining(ANSWER_S)
         return {
-            partition: consumer.get_watermark_offsets(TopicPartition(self.name, partition), timeout=timeout)[1]
+            partition: consumer.get_watermark_offsets(TopicPartition(topic or self.name, partition), timeout=timeout)[1]
             for partition in range(self.partitions)
         }

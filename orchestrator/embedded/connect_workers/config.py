@@ -53,6 +53,7 @@ class WorkersConfig:
         workers: how many processes.
         security: client settings instead of those that follow from `iam` and `tls`; may hold a secret.
         access: what the role gives; None for workers that need no AWS (training).
+        trusted_pems: CAs that plugins trust beside the machine's own, as every JVM on AWS trusts MSK's.
         authorization: what workers show at `access`; a secret.
         rest_password: of `REST_USER`; a secret.
     """
@@ -71,6 +72,7 @@ class WorkersConfig:
     workers: int
     security: Mapping[str, str] | None = field(default=None, repr=False)
     access: RoleAccess | None = None
+    trusted_pems: tuple[str, ...] = ()
     authorization: str = field(default="", repr=False)
     rest_password: str = field(default="", repr=False)
 

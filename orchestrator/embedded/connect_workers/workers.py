@@ -194,7 +194,8 @@ class ConnectWorkers:
             write_private(layout.broker_ca, config.broker_ca_pem)
         if config.access is not None:
             write_private(layout.authorization, config.authorization)
-            write_truststore(layout.trust, config.access.ca_bundle.read_text(), public=True)
+            pems = (config.access.ca_bundle.read_text(), *config.trusted_pems)
+            write_truststore(layout.trust, *pems, public=True)
 
     def _add(self, count: int, end: float) -> None:
         """Start so many further workers, on other ports when theirs are taken."""

@@ -26,6 +26,9 @@ _RUNNING_S = 60.0
 _SETTLED_S = 1.5
 #: Seconds for which a worker may tell of a failure from before a restart: statuses come through a topic.
 _STALE_S = 8.0
+#: Seconds after which a connector that runs without any task has nothing to do (a mirror of groups that do not exist
+#: yet), rather than tasks that are still to come.
+_IDLE_S = 15.0
 _POLL_S = 0.1
 _MESSAGE_CHARACTERS = 4000
 
@@ -148,19 +151,18 @@ def await_running(plane: ConnectPlane, connector: Connector, *, stale: str = "")
     """
     begun = time.monotonic()
     end = begun + _RUNNING_S
-    since: float | None = None
+    since, before = begun, 0.0
     while not plane.closing.is_set():
         status = status_of(connector)
         failure = failure_in(status)
         if failure and (failure != stale or time.monotonic() - begun > _STALE_S):
             raise ConnectorFailedError(failure)
         moment = time.monotonic()
-        if status is not None and is_running(status):
-            since = since or moment
-            if moment - since >= _SETTLED_S:
-                return
-        else:
-            since = None
+        needed = 0.0 if status is None else settled_after(status)
+        if needed != before:
+            since, before = moment, needed
+        if needed and moment - since >= needed:
+            return
         if moment >= end:
             raise ConnectorFailedError(f"the connector's tasks were not running after {_RUNNING_S:.0f} s")
         plane.closing.wait(_POLL_S)
@@ -174,10 +176,12 @@ def status_of(connector: Connector) -> Any:
         return None
 
 
-def is_running(status: Any) -> bool:
-    """Tell whether the connector and every task run, and there is a task."""
+def settled_after(status: Any) -> float:
+    """Return for how many seconds a connector must be in this state until it counts as running; 0 when it is not."""
     states = [status["connector"]["state"], *(task["state"] for task in status["tasks"])]
-    return len(states) > 1 and all(state == "RUNNING" for state in states)
+    if any(state != "RUNNING" for state in states):
+        return 0.0
+    return _SETTLED_S if status["tasks"] else _IDLE_S
 
 
 def failure_in(status: Any) -> str:

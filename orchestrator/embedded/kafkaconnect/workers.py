@@ -37,6 +37,7 @@ def real_workers(
         iam=spec.iam,
         tls=spec.tls,
         broker_ca_pem=context.peer("kafka").ca_of(spec.bootstrap_servers),
+        trusted_pems=context.peer("kafka").authorities(),
         plugin_path=plugin_path,
         service_load=service_load,
         properties=properties,

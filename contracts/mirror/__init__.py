@@ -1,0 +1,1 @@
+"""MirrorMaker 2 between two environments: records and offsets compared, moving over and back rehearsed."""

@@ -1,0 +1,1 @@
+"""Kafka Streams: a real application that is killed in the middle."""
