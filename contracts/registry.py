@@ -12,7 +12,7 @@ import importlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import Any, Literal
 
 from contracts import needs as needs_module
 from contracts.applicability import NotOn
@@ -22,6 +22,9 @@ from orchestrator.environment import Environment
 from orchestrator.errors import EphkError
 
 Expander = Callable[[Environment], Iterable[Contract]]
+#: What a contract is about. One about a plan is run by `ephk check terraform`, never on an environment.
+Subject = Literal["environment", "terraform plan"]
+_OF_A_PLAN = "it is about a plan of Terraform (ephk check terraform PLAN.json), not about an environment"
 
 #: In the order of the catalogue; importing a module registers its contracts.
 MODULES = (
@@ -57,6 +60,17 @@ MODULES = (
     "contracts.connect",
     "contracts.connect_denials",
     "contracts.connect_canary",
+    "contracts.terraform.msk_security",
+    "contracts.terraform.msk_configuration",
+    "contracts.terraform.msk_operations",
+    "contracts.terraform.scram",
+    "contracts.terraform.network",
+    "contracts.terraform.endpoints",
+    "contracts.terraform.bucket",
+    "contracts.terraform.iam",
+    "contracts.terraform.connect",
+    "contracts.terraform.tags",
+    "contracts.terraform.change",
 )
 #: The entry-point group by which an installed package brings contracts of its own.
 GROUP = "ephemeral_kafka.contracts"
@@ -79,6 +93,13 @@ class Entry:
     not_on: NotOn | None = None
     module: str = field(default="", repr=False)
     disruptive: bool = False
+    subject: Subject = "environment"
+
+    def inapplicable(self, environment: Environment) -> str:
+        """Return why the contract means nothing for an environment, or an empty text when it does mean something."""
+        if self.subject != "environment":
+            return _OF_A_PLAN
+        return self.not_on.reason(environment) if self.not_on else ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the entry as `ephk contracts --json` shows it."""
@@ -92,6 +113,7 @@ class Entry:
             "documentation": self.documentation,
             "needs": list(self.needs),
             "vantage": self.vantage,
+            "subject": self.subject,
             "disruptive": self.disruptive,
             "not_applicable_on": self.not_on.as_dict() if self.not_on else None,
         }
@@ -286,15 +308,13 @@ def contracts_for(
     Raises:
         UsageError: a pattern selects nothing.
     """
-    entries = (registry or load()).entries()
-    members = [
-        member
-        for entry in entries
-        if not (entry.not_on and entry.not_on.reason(environment))
-        for member in entry.expand(environment)
-    ]
+    applicable: list[Entry] = []
+    others: list[Entry] = []
+    for entry in (registry or load()).entries():
+        (others if entry.inapplicable(environment) else applicable).append(entry)
+    members = [member for entry in applicable for member in entry.expand(environment)]
     selection = select if isinstance(select, Selection) else Selection(tuple(select))
-    return selection.choose(members, [entry for entry in entries if entry.not_on])
+    return selection.choose(members, others)
 
 
 def not_applicable(
@@ -304,6 +324,6 @@ def not_applicable(
     selection = select if isinstance(select, Selection) else Selection(tuple(select))
     found = []
     for entry in selection.meant((registry or load()).entries()):
-        if entry.not_on and (reason := entry.not_on.reason(environment)):
+        if reason := entry.inapplicable(environment):
             found.append((entry, reason))
     return found

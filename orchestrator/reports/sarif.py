@@ -1,17 +1,19 @@
 """SARIF 2.1.0, for code scanning: failures alone, as results of rules that are the contracts.
 
 A result points at the spec file, since code scanning shows nothing without a location; the logical location names the
-contract and the environment. Limits are GitHub's ("SARIF support for code scanning"): 25,000 results and rules in a
-run are accepted, and only the first 5,000 results by severity are shown.
+contract and the environment. A finding with places (resources of a plan) has a result for each of them. Limits are
+GitHub's ("SARIF support for code scanning"): 25,000 results and rules in a run are accepted, and only the first 5,000
+results by severity are shown.
 """
 
 from __future__ import annotations
 
 import hashlib
 from typing import Any
+from urllib.parse import quote
 
 from orchestrator.reports.evidence import facts
-from orchestrator.reports.model import Finding, ReportDocument
+from orchestrator.reports.model import Finding, Place, ReportDocument
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json"
 _MOST_RESULTS = 25_000
@@ -51,7 +53,11 @@ def document(report: ReportDocument, spec_file: str = "ephk.yaml") -> dict[str, 
                     }
                 ],
                 "columnKind": "utf16CodeUnits",
-                "results": [_result(report, finding, positions[finding.id], spec_file) for finding in failures],
+                "results": [
+                    _result(report, finding, positions[finding.id], spec_file, place)
+                    for finding in failures
+                    for place in finding.places or (None,)
+                ][:_MOST_RESULTS],
             }
         ],
     }
@@ -76,11 +82,17 @@ def _rule(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _result(report: ReportDocument, finding: Finding, position: int, spec_file: str) -> dict[str, Any]:
+def _result(
+    report: ReportDocument, finding: Finding, position: int, spec_file: str, place: Place | None
+) -> dict[str, Any]:
     seen = "; ".join(f"{name}: {value}" for name, value in facts(finding.evidence, at_most=4))
     text = f"{finding.reason}. Seen from {finding.vantage}" + (f": {seen}" if seen else "")
+    named = f"{report.environment.name}/{finding.id}"
+    if place is not None:
+        text, named = f"{place.address}: {place.message}", place.address
     # The same contract of the same environment is the same alert in the next run, wherever the brokers' ports are.
-    fingerprint = hashlib.sha256(f"{report.environment.name}\0{finding.id}".encode()).hexdigest()
+    identity = [report.environment.name, finding.id, *([place.address] if place else [])]
+    fingerprint = hashlib.sha256("\0".join(identity).encode()).hexdigest()
     return {
         "ruleId": finding.id,
         "ruleIndex": position,
@@ -90,13 +102,16 @@ def _result(report: ReportDocument, finding: Finding, position: int, spec_file: 
         "locations": [
             {
                 "physicalLocation": {
-                    "artifactLocation": {"uri": spec_file, "uriBaseId": "%SRCROOT%"},
-                    "region": {"startLine": 1},
+                    "artifactLocation": {
+                        "uri": quote(place.file) if place and place.file else spec_file,
+                        "uriBaseId": "%SRCROOT%",
+                    },
+                    "region": {"startLine": place.line if place else 1},
                 },
                 "logicalLocations": [
                     {
                         "name": finding.id,
-                        "fullyQualifiedName": f"{report.environment.name}/{finding.id}",
+                        "fullyQualifiedName": named,
                         "kind": "resource",
                     }
                 ],
