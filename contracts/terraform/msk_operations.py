@@ -11,41 +11,37 @@ SUBNETS = "broker_node_group_info.client_subnets"
 _LOGS = "logging_info.broker_logs"
 _FINE_METRICS = ("PER_BROKER", "PER_TOPIC_PER_BROKER", "PER_TOPIC_PER_PARTITION")
 _OPEN = "open_monitoring.prometheus"
+#: "You can specify two or three subnets" (BrokerNodeGroupInfo).
+_FEWEST_SUBNETS = 2
 _STORAGE_DIMENSION = "kafka:broker-storage:VolumeSize"
 
 
 @plan_contract(
     "terraform.msk.zones",
     title="The planned brokers stand in several zones",
-    risk="One zone's failure takes a planned cluster down, or MSK refuses to make it",
-    statement="Each cluster's subnets are in different zones, two at least, and the brokers are a multiple of them",
-    remediation="Give one subnet in each of two or three zones, and brokers in a multiple of that number",
+    risk="One zone's failure takes a planned cluster down",
+    statement="The subnets of every MSK cluster of the plan are in different zones",
+    remediation="Give one subnet in each of two or three zones",
     documentation="Amazon MSK API Reference, BrokerNodeGroupInfo",
     types=(CLUSTER,),
 )
 def zones(plan: Plan, verdict: Verdict) -> None:
-    """Count subnets and brokers, and read the zones of the subnets that the plan has."""
+    """Read the zones of the subnets that the plan has, and of all that may be meant where that is not certain.
+
+    MSK takes no fewer than two subnets, so different zones for all that may be meant are two zones at least.
+    """
     for cluster in plan.of(CLUSTER):
         link = plan.link(cluster, SUBNETS, "aws_subnet")
-        brokers = verdict.known(cluster, "number_of_broker_nodes")
-        count = link.count
-        if count is None:
-            verdict.not_known(cluster, f"how many {SUBNETS} there are is known only after apply")
-        elif count < 2:
-            verdict.fails(cluster, f"the brokers have {count} subnet, so one zone")
-        elif is_known(brokers) and isinstance(brokers, int) and brokers % count:
-            verdict.fails(cluster, f"{brokers} brokers are no multiple of {count} subnets")
-        _distinct(cluster, link, verdict)
-        if count and is_known(brokers):
-            verdict.holds(cluster, f"{brokers} brokers in {count} subnets")
+        if link.outside:
+            verdict.not_known(cluster, f"the zones of {', '.join(link.outside)} stand in no resource of the plan")
+        elif link.unresolved or not is_known(cluster.get("broker_node_group_info")):
+            verdict.not_known(cluster, "which subnets it has is known only after apply")
+        elif link.count is not None and link.count < 2:
+            verdict.fails(cluster, "the brokers have one subnet at most, so one zone")
+        _judge_zones(cluster, link, verdict)
 
 
-def _distinct(cluster: PlannedResource, link: Link, verdict: Verdict) -> None:
-    """Judge the zones; where it is not certain which subnets are meant, all that may be must be in different ones."""
-    if link.outside:
-        verdict.not_known(cluster, f"the zones of {', '.join(link.outside)} stand in no resource of the plan")
-    if link.unresolved:
-        verdict.not_known(cluster, "which subnets it has is known only after apply")
+def _judge_zones(cluster: PlannedResource, link: Link, verdict: Verdict) -> None:
     places: dict[str, list[str]] = {}
     for subnet in link.found:
         zone = subnet.get("availability_zone") or subnet.get("availability_zone_id")
@@ -54,10 +50,42 @@ def _distinct(cluster: PlannedResource, link: Link, verdict: Verdict) -> None:
         else:
             verdict.not_known(cluster, f"the zone of {subnet.address} is known only after apply")
     for zone, subnets in places.items():
-        if len(subnets) > 1 and (link.exact or len(link.found) == link.count):
+        certain = link.exact or (len(subnets) == len(link.found) and not link.unresolved and not link.outside)
+        if len(subnets) > 1 and certain:
             verdict.fails(cluster, f"{' and '.join(subnets)} are all in {zone}")
         elif len(subnets) > 1:
             verdict.not_known(cluster, f"whether it has more than one of {' and '.join(subnets)}, all in {zone}")
+    verdict.holds(cluster, f"zones {', '.join(sorted(places))}")
+
+
+@plan_contract(
+    "terraform.msk.broker-count",
+    title="MSK takes the planned number of brokers",
+    risk="MSK refuses a planned cluster, in the middle of an apply",
+    statement="The brokers of every MSK cluster of the plan are a multiple of its subnets",
+    remediation="Choose number_of_broker_nodes as a multiple of the subnets",
+    documentation="Amazon MSK API Reference, Clusters: numberOfBrokerNodes",
+    types=(CLUSTER,),
+)
+def broker_count(plan: Plan, verdict: Verdict) -> None:
+    """Divide; where it is not known how many subnets there are, by every number that there may be."""
+    for cluster in plan.of(CLUSTER):
+        link = plan.link(cluster, SUBNETS, "aws_subnet")
+        brokers = verdict.known(cluster, "number_of_broker_nodes")
+        if not isinstance(brokers, int):
+            continue
+        if link.count:
+            told = f"{brokers} brokers in {link.count} subnets"
+            if brokers % link.count:
+                verdict.fails(cluster, f"{brokers} brokers are no multiple of {link.count} subnets")
+            else:
+                verdict.holds(cluster, told)
+            continue
+        most = 0 if link.unresolved or link.outside else len(link.found)
+        if most >= _FEWEST_SUBNETS and not any(brokers % count for count in range(_FEWEST_SUBNETS, most + 1)):
+            verdict.holds(cluster, f"{brokers} brokers in {_FEWEST_SUBNETS} to {most} subnets")
+        else:
+            verdict.not_known(cluster, "how many subnets it has is known only after apply")
 
 
 @plan_contract(

@@ -151,12 +151,25 @@ def _routes(plan: Plan, subnet: PlannedResource, verdict: Verdict) -> None:
             _gateways(plan, subnet, table, verdict)
 
 
+def _other_gateways(plan: Plan, origins: tuple[str | None, ...]) -> bool:
+    """Tell whether an unknown `gateway_id` may be another kind of gateway than one to the internet."""
+    return None in origins or any(
+        one.address in origins for one in plan.of("aws_vpn_gateway", "aws_ec2_carrier_gateway")
+    )
+
+
 def _gateways(plan: Plan, subnet: PlannedResource, table: PlannedResource, verdict: Verdict) -> None:
     routes, perhaps = plan.pointing(("aws_route",), "route_table_id", table)
     gateways = [(route.address, route.get("gateway_id"), route.sources.get("gateway_id", ())) for route in routes]
     for block in table.blocks("route"):
         if isinstance(block, dict):
-            gateways.append((table.address, block.get("gateway_id"), table.sources.get("route.gateway_id", ())))
+            gateways.append(
+                (
+                    table.address,
+                    block.get("gateway_id"),
+                    (*table.sources.get("route", ()), *table.sources.get("route.gateway_id", ())),
+                )
+            )
         else:
             verdict.not_known(subnet, f"the routes of {table.address} are known only after apply")
     for at, gateway, origins in gateways:
@@ -165,7 +178,7 @@ def _gateways(plan: Plan, subnet: PlannedResource, table: PlannedResource, verdi
         ]
         if isinstance(gateway, str) and gateway.startswith("igw-"):
             verdict.fails(subnet, f"{at} routes to an internet gateway")
-        elif not is_known(gateway) and internet:
+        elif not is_known(gateway) and internet and not _other_gateways(plan, origins):
             verdict.fails(subnet, f"{at} routes to {internet[0]}")
         elif not is_known(gateway):
             verdict.not_known(subnet, f"where {at} routes to is known only after apply")

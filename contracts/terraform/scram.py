@@ -67,7 +67,7 @@ def associated(plan: Plan, verdict: Verdict) -> None:
             verdict.not_known(cluster, "whether SCRAM is on is known only after apply")
         else:
             found, perhaps = plan.pointing((MANY, ONE), "cluster_arn", cluster)
-            if any(_names_some(one) for one in found):
+            if any(_names_some(plan, one) for one in found):
                 verdict.holds(cluster, f"users by {', '.join(one.address for one in found)}")
             elif perhaps or found:
                 verdict.not_known(cluster, "whether a secret is associated is known only after apply")
@@ -75,10 +75,11 @@ def associated(plan: Plan, verdict: Verdict) -> None:
                 verdict.fails(cluster, "SCRAM is on, and no secret is associated")
 
 
-def _names_some(association: PlannedResource) -> bool:
-    """Tell whether an association certainly has a secret: an empty list has none, and an unknown one may be empty."""
-    value = association.get(_SECRETS[association.type])
-    return association.type == ONE or (isinstance(value, list) and bool(value))
+def _names_some(plan: Plan, association: PlannedResource) -> bool:
+    """Tell whether an association has a secret: an empty list has none, and an unknown one that of the plan."""
+    path = _SECRETS[association.type]
+    link = plan.link(association, path, "aws_secretsmanager_secret")
+    return association.type == ONE or bool(link.found or link.outside)
 
 
 @plan_contract(

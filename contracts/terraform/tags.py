@@ -29,19 +29,18 @@ def required(plan: Plan, verdict: Verdict) -> None:
 
 
 def _tag(resource: PlannedResource, name: str, verdict: Verdict) -> None:
-    value = None
-    for attribute in ("tags_all", "tags"):
-        tags = resource.values.get(attribute)
-        value = tags.get(name) if isinstance(tags, dict) else None
-        if value is not None:
-            break
+    everything, own = resource.values.get("tags_all"), resource.values.get("tags")
+    if isinstance(everything, dict):
+        value = everything.get(name)
+    else:
+        value = own.get(name) if isinstance(own, dict) else None
     if value is not None and not is_known(value):
         verdict.not_known(resource, f"the value of tag {name} is known only after apply")
     elif value:
         verdict.holds(resource, f"{name}")
     elif value == "":
         verdict.fails(resource, f"tag {name} is empty")
-    elif any(not is_known(resource.values.get(attribute)) for attribute in ("tags_all", "tags")):
+    elif not is_known(everything) or not is_known(own):
         verdict.not_known(resource, f"whether it has tag {name} is known only after apply")
     else:
         verdict.fails(resource, f"tag {name} is missing")

@@ -93,7 +93,7 @@ def _without_unset(values: Any, prefix: str, configured: References) -> Any:
         where = f"{prefix}{name}"
         if isinstance(value, UnknownValue) and where not in configured:
             continue
-        if isinstance(value, list) and len(value) == 1 and where in configured:
+        if isinstance(value, list) and len(value) == 1 and f"{where}." in configured:
             value = [_without_unset(value[0], f"{where}.", configured)]
         kept[name] = value
     return kept

@@ -16,7 +16,8 @@ _RESOURCE = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+(?:\[[^\]]*\])?")
 _INDEX = re.compile(r"\[[^\]]*\]")
 _DEEPEST = 10
 
-#: Dotted attribute to the references of its expression; every attribute that is set has an entry.
+#: Dotted attribute to the references of its expression; every attribute that is set has an entry. Blocks have one more
+#: that ends with a dot: what is set inside them is listed one by one, unlike what one expression gives as a whole.
 References = dict[str, list[str | None]]
 
 
@@ -87,11 +88,12 @@ class Configuration:
             for block in blocks:
                 if not isinstance(block, Mapping):
                     continue
-                if "references" in block or "constant_value" in block or not block:
+                if isinstance(expression, list) or not ({"references", "constant_value"} & block.keys() or not block):
+                    found.setdefault(f"{where}.", [])
+                    self._flatten(found, f"{where}.", block, path, each)
+                else:
                     references = [str(one) for one in block.get("references", ())]
                     targets += self._resolved(path, references, each, depth=0)
-                else:
-                    self._flatten(found, f"{where}.", block, path, each)
 
     def _module(self, path: Sequence[str]) -> Mapping[str, Any]:
         module: Mapping[str, Any] = self._root

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -90,7 +91,7 @@ def careful() -> dict[str, dict[str, Any]]:
         resource("aws_security_group.brokers", name="brokers"),
         *listeners,
         resource("aws_kms_key.data", description="orders", enable_key_rotation=True),
-        resource("aws_s3_bucket.archive", bucket="orders", tags={"team": "orders"}, tags_all={"team": "orders"}),
+        resource("aws_s3_bucket.archive", bucket="orders", tags_all={"team": "orders"}),
         resource(
             "aws_s3_bucket_public_access_block.archive",
             bucket=After("aws_s3_bucket.archive"),
@@ -133,7 +134,9 @@ def careful() -> dict[str, dict[str, Any]]:
                 }
             ),
         ),
-        resource("aws_iam_policy.boundary", name="boundary", policy=policy(_allow("kafka-cluster:*", _topic("orders")))),
+        resource(
+            "aws_iam_policy.boundary", name="boundary", policy=policy(_allow("kafka-cluster:*", _topic("orders")))
+        ),
         resource(
             "aws_iam_role.connect",
             name="connect",
@@ -146,9 +149,7 @@ def careful() -> dict[str, dict[str, Any]]:
             role=After("aws_iam_role.connect"),
             policy=policy(_allow("kafka-cluster:ReadData", _topic("orders"))),
         ),
-        resource(
-            "aws_secretsmanager_secret.user", name="AmazonMSK_orders", kms_key_id=After("aws_kms_key.data")
-        ),
+        resource("aws_secretsmanager_secret.user", name="AmazonMSK_orders", kms_key_id=After("aws_kms_key.data")),
         _secret_version(),
         resource("aws_cloudwatch_log_group.brokers", name="/orders/brokers"),
         resource(
@@ -182,9 +183,7 @@ def careful() -> dict[str, dict[str, Any]]:
                     "encryption_in_transit": [{"client_broker": "TLS", "in_cluster": True}],
                 }
             ],
-            logging_info=[
-                {"broker_logs": [{"cloudwatch_logs": [{"enabled": True, "log_group": "/orders/brokers"}]}]}
-            ],
+            logging_info=[{"broker_logs": [{"cloudwatch_logs": [{"enabled": True, "log_group": "/orders/brokers"}]}]}],
         ),
         resource(
             "aws_msk_single_scram_secret_association.user",
@@ -275,6 +274,9 @@ def document(resources: Mapping[str, Mapping[str, Any]], **more: Any) -> dict[st
             }
         )
         plain = address.split("[", maxsplit=1)[0]
+        if plain in configured or plain != address:
+            # One expression for all instances, as `count.index` and `each.key` make it.
+            expressions = json.loads(re.sub(r"\[\d+\]", "", json.dumps(expressions)))
         configured.setdefault(plain, {"address": plain, "type": kind, "expressions": expressions})
     return {
         "format_version": "1.2",
