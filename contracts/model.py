@@ -171,5 +171,5 @@ class Result:
             "duration_s": round(self.duration_s, 3),
             "remediation": self.remediation,
             "documentation": self.documentation,
-            "places": [dict(place) for place in self.places],
+            **({"places": [dict(place) for place in self.places]} if self.places else {}),
         }

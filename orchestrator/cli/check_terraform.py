@@ -21,9 +21,9 @@ _DIRECTORY = click.Path(path_type=Path, file_okay=False)
 @click.command(
     "terraform",
     epilog=example(
-        "terraform plan -out plan.bin && terraform show -json plan.bin > plan.json",
         "ephk check terraform plan.json --source . --report ephk-report",
         "ephk check terraform plan.json --contract 'terraform.msk.*' --require-tag team",
+        "terraform plan -out plan.bin && terraform show -json plan.bin > plan.json    # makes PLAN.json",
     ),
 )
 @click.argument("plan_file", metavar="PLAN.json", type=_FILE)
@@ -78,8 +78,11 @@ def check_terraform(plan_file: Path, as_json: bool, **options: Any) -> None:
         shown = [replace(result, duration_s=0.0) for result in report.results]
         out.print(results_table(shown, width=out.width))
         out.print(report_summary(report))
-        if report.not_applicable:
-            out.print(f"{len(report.not_applicable)} not applicable: {', '.join(e.id for e in report.not_applicable)}")
+        reasons: dict[str, list[str]] = {}
+        for entry in report.not_applicable:
+            reasons.setdefault(entry.reason, []).append(entry.id)
+        for reason, ids in reasons.items():
+            out.print(f"not applicable, {reason}: {', '.join(ids)}")
         for line in unused_acceptances(policy, report, datetime.now(UTC).date()):
             out.print(line)
         if options["directory"] is not None:

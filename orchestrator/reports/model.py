@@ -166,8 +166,12 @@ class ReportDocument(_Document):
     tool: dict[str, str] = Field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the document as JSON data."""
-        return self.model_dump(mode="json", by_alias=True)
+        """Return the document as JSON data; results without places, which most are, say nothing of them."""
+        document = self.model_dump(mode="json", by_alias=True)
+        for result in document["results"]:
+            if not result["places"]:
+                del result["places"]
+        return document
 
     def with_status(self, *statuses: str) -> tuple[Finding, ...]:
         """Return the findings that have one of the statuses, in the order of the catalogue."""

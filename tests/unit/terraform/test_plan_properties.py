@@ -39,6 +39,8 @@ def _forget(change: dict[str, Any], way: tuple[Any, ...]) -> None:
     """Make the value at `way` one that is known only after apply, as Terraform would tell it."""
     known, marks = change["after"], change["after_unknown"]
     for step in way[:-1]:
+        if _at(marks, step) is True:
+            return  # a part above it is unknown already
         known = known[step]
         if isinstance(marks, dict):
             if not isinstance(marks.get(step), dict | list):
@@ -51,6 +53,10 @@ def _forget(change: dict[str, Any], way: tuple[Any, ...]) -> None:
     else:
         known.pop(way[-1], None)
         marks[way[-1]] = True
+
+
+def _at(marks: Any, step: Any) -> Any:
+    return marks.get(step) if isinstance(marks, dict) else marks[step]
 
 
 def _statuses(content: dict[str, Any]) -> dict[str, str]:
