@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
@@ -175,7 +174,11 @@ def _places(verdict: Verdict, plan: Plan, source: SourceFiles | None) -> list[Ma
 
 def _redacted(value: Any, secrets: frozenset[str]) -> Any:
     """Return text or JSON data without any text that the plan marks as sensitive, should one have got so far."""
-    text = json.dumps(value)
-    for secret in sorted(secrets, key=len, reverse=True):
-        text = text.replace(json.dumps(secret)[1:-1], _HIDDEN)
-    return json.loads(text)
+    if isinstance(value, dict):
+        return {_redacted(name, secrets): _redacted(one, secrets) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_redacted(one, secrets) for one in value]
+    if isinstance(value, str):
+        for secret in sorted(secrets, key=len, reverse=True):
+            value = value.replace(secret, _HIDDEN)
+    return value

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from contracts.terraform.model import Verdict, is_known, plan_contract
+from contracts.terraform.msk_security import customer_key
 from orchestrator.iam import PolicyError, PolicySet, PolicyType, Request, compile_policy
 from orchestrator.iam_review.documents import as_policy
 from orchestrator.terraform.plan import Plan
@@ -80,16 +81,7 @@ def encryption(plan: Plan, verdict: Verdict) -> None:
         path = "rule.apply_server_side_encryption_by_default"
         path = f"{inline}.{path}" if one.type == BUCKET else path
         verdict.expect(one, f"{path}.sse_algorithm", ("aws:kms", "aws:kms:dsse"))
-        key = one.get(f"{path}.kms_master_key_id")
-        link = plan.link(one, f"{path}.kms_master_key_id", "aws_kms_key", "aws_kms_replica_key", "aws_kms_alias")
-        if link.exact and link.found:
-            verdict.holds(one, f"the key is {link.found[0].address}")
-        elif not key:
-            verdict.fails(one, "no key is named, so it is AWS's own aws/s3")
-        elif not is_known(key):
-            verdict.known(one, f"{path}.kms_master_key_id")
-        elif "alias/aws/" in str(key):
-            verdict.fails(one, "the key is AWS's own aws/s3")
+        customer_key(plan, verdict, one, f"{path}.kms_master_key_id", "aws/s3")
 
     _settings(plan, verdict, "aws_s3_bucket_server_side_encryption_configuration", judge, inline)
 

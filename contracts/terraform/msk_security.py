@@ -65,7 +65,7 @@ def _some_mechanism(cluster: PlannedResource, verdict: Verdict) -> None:
         verdict.holds(cluster, f"clients use {', '.join(on)}")
     elif unsure := [name for name, value in declared.items() if value is not False]:
         verdict.not_known(cluster, f"whether clients use {' or '.join(unsure)} is known only after apply")
-    elif cluster.get("client_authentication") is None:
+    elif not cluster.get("client_authentication"):
         verdict.fails(cluster, "client_authentication is not declared, so every client is let in without a name")
     else:
         verdict.fails(cluster, "client_authentication names no mechanism, so every client is let in without a name")

@@ -30,10 +30,8 @@ def required(plan: Plan, verdict: Verdict) -> None:
 
 def _tag(resource: PlannedResource, name: str, verdict: Verdict) -> None:
     everything, own = resource.values.get("tags_all"), resource.values.get("tags")
-    if isinstance(everything, dict):
-        value = everything.get(name)
-    else:
-        value = own.get(name) if isinstance(own, dict) else None
+    tags = everything if isinstance(everything, dict) else own
+    value = tags.get(name) if isinstance(tags, dict) else None
     if value is not None and not is_known(value):
         verdict.not_known(resource, f"the value of tag {name} is known only after apply")
     elif value:

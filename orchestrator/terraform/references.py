@@ -13,6 +13,7 @@ from typing import Any
 #: First words of references that name no resource and hide none behind them.
 _NEITHER = frozenset({"count", "path", "self", "terraform"})
 _RESOURCE = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+(?:\[[^\]]*\])?")
+_MODULE = re.compile(r"module\.([^.\[]+(?:\[[^\]]*\])?)\.")
 _INDEX = re.compile(r"\[[^\]]*\]")
 _DEEPEST = 10
 
@@ -37,12 +38,18 @@ def instances(target: str, address: str, by_plain: Mapping[str, Sequence[str]]) 
     Returns:
         The one of that very address or of the same index, else all instances.
     """
-    all_of_it = tuple(by_plain.get(plain(target), ()))
+    all_of_it = tuple(one for one in by_plain.get(plain(target), ()) if _same_modules(target, one))
     if target in all_of_it:
         return (target,)
     index = _INDEX.findall(address)[-1:] if address.endswith("]") else []
     own = tuple(one for one in all_of_it if index and one == target + index[0])
     return own or all_of_it
+
+
+def _same_modules(target: str, address: str) -> bool:
+    """Tell whether an address is in the instances of modules that a target names; without index any is meant."""
+    pairs = zip(split(target)[0], split(address)[0], strict=True)
+    return all(wanted == there or "[" not in wanted for wanted, there in pairs)
 
 
 class Configuration:
@@ -121,10 +128,10 @@ class Configuration:
                     targets = expression.get("references", ()) if isinstance(expression, Mapping) else ()
                     yield from self._resolved(path[:-1], targets, outer, depth=depth + 1)
             elif parts[0] == "module":
-                if len(parts) >= 3:
+                if len(parts) >= 3 and (named := _MODULE.match(reference)) is not None:
                     output = self._module((*path, parts[1])).get("outputs", {}).get(parts[2], {})
                     inner = (output.get("expression") or {}).get("references", ())
-                    yield from self._resolved((*path, parts[1]), inner, (), depth=depth + 1)
+                    yield from self._resolved((*path, named[1]), inner, (), depth=depth + 1)
             elif parts[0] in ("local", "data"):
                 yield None
             elif parts[0] not in _NEITHER and (found := _RESOURCE.match(reference)) is not None:
@@ -137,7 +144,7 @@ def split(address: str) -> tuple[tuple[str, ...], str]:
     """Split `module.a.module.b["x"].aws_iam_role.r` into the modules' names and the rest."""
     modules: list[str] = []
     rest = address
-    while (found := re.match(r"module\.([^.\[]+(?:\[[^\]]*\])?)\.", rest)) is not None:
+    while (found := _MODULE.match(rest)) is not None:
         modules.append(found[1])
         rest = rest[found.end() :]
     return tuple(modules), rest
