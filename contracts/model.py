@@ -179,6 +179,7 @@ class Result:
         duration_s: seconds that the probe took.
         remediation: the contract's own, for those who read the result.
         documentation: likewise.
+        places: address, message, file and line of what is wrong where it has a place in source code.
     """
 
     id: str
@@ -193,6 +194,7 @@ class Result:
     duration_s: float = 0.0
     remediation: str = ""
     documentation: str = ""
+    places: tuple[Mapping[str, Any], ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the result as `report.json` holds it."""
@@ -209,4 +211,5 @@ class Result:
             "duration_s": round(self.duration_s, 3),
             "remediation": self.remediation,
             "documentation": self.documentation,
+            **({"places": [dict(place) for place in self.places]} if self.places else {}),
         }

@@ -12,7 +12,7 @@ import importlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import Any, Literal
 
 from contracts import needs as needs_module
 from contracts.applicability import NotOn
@@ -22,6 +22,9 @@ from orchestrator.environment import Environment
 from orchestrator.errors import EphkError
 
 Expander = Callable[[Environment], Iterable[Contract]]
+#: What a contract is about. One about a plan is run by `ephk check terraform`, never on an environment.
+Subject = Literal["environment", "terraform plan"]
+_OF_A_PLAN = "it is about a plan of Terraform (ephk check terraform PLAN.json), not about an environment"
 
 #: In the order of the catalogue; importing a module registers its contracts.
 MODULES = (
@@ -73,6 +76,17 @@ MODULES = (
     "contracts.connect_canary",
     "contracts.mirror.offsets",
     "contracts.mirror.cutover",
+    "contracts.terraform.msk_security",
+    "contracts.terraform.msk_configuration",
+    "contracts.terraform.msk_operations",
+    "contracts.terraform.scram",
+    "contracts.terraform.network",
+    "contracts.terraform.endpoints",
+    "contracts.terraform.bucket",
+    "contracts.terraform.iam",
+    "contracts.terraform.connect",
+    "contracts.terraform.tags",
+    "contracts.terraform.change",
 )
 #: The entry-point group by which an installed package brings contracts of its own.
 GROUP = "ephemeral_kafka.contracts"
@@ -95,13 +109,16 @@ class Entry:
     not_on: NotOn | None = None
     module: str = field(default="", repr=False)
     disruptive: bool = False
+    subject: Subject = "environment"
 
     def inapplicable(self, environment: Environment) -> str:
         """Return why the contract means nothing for an environment, or an empty text when it does mean something.
 
         Two declared predicates decide, and never a probe: flavours that lack what it is about (`not_on`), and parts
-        that the environment's spec does not declare (`contracts.needs`).
+        that the environment's spec does not declare (`contracts.needs`). A contract on a plan is about no environment.
         """
+        if self.subject != "environment":
+            return _OF_A_PLAN
         by_flavour = self.not_on.reason(environment) if self.not_on else ""
         return by_flavour or needs_module.undeclared(environment, self.needs)
 
@@ -117,6 +134,7 @@ class Entry:
             "documentation": self.documentation,
             "needs": list(self.needs),
             "vantage": self.vantage,
+            "subject": self.subject,
             "disruptive": self.disruptive,
             "not_applicable_on": self.not_on.as_dict() if self.not_on else None,
         }

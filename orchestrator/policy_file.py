@@ -6,6 +6,8 @@
     budget_usd: 20
     iam:
       accept: []
+    terraform:
+      tags: [team]
 
 The limits that applied are written into the lease, so that `extend` and the reaper need no checkout.
 """
@@ -22,6 +24,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from orchestrator.errors import UsageError
 from orchestrator.spec import EnvironmentSpec, format_duration, parse_limit
+from orchestrator.terraform.policy import TerraformPolicy
 
 FILE_NAME = "ephk-policy.yaml"
 #: Names a policy file that lies elsewhere.
@@ -38,6 +41,7 @@ class IamPolicy(_Strict):
     """What a change of permissions may add without failing a review; see `ephk check iam --help`."""
 
     accept: tuple[dict[str, Any], ...] = ()
+    strict: bool = False
 
 
 class ProjectPolicy(_Strict):
@@ -48,6 +52,7 @@ class ProjectPolicy(_Strict):
         create_deadline: the longest that provisioning may take.
         budget_usd: the most that one environment may cost over its ttl, by the estimate, USD.
         iam: accepted changes of permissions.
+        terraform: what plans must have, and what is accepted in them.
         state: the state bucket of environments on AWS (`s3://bucket`); None takes the account's own.
     """
 
@@ -55,6 +60,7 @@ class ProjectPolicy(_Strict):
     create_deadline: Limit | None = None
     budget_usd: float | None = Field(default=None, gt=0)
     iam: IamPolicy = IamPolicy()
+    terraform: TerraformPolicy = TerraformPolicy()
     state: str | None = None
 
     def check(self, spec: EnvironmentSpec, *, source: str = FILE_NAME) -> None:

@@ -1,5 +1,7 @@
 """Which test shows a contract `verified`, and which shows it `failed` by a real misconfiguration.
 
+Contracts on a plan are not here: tests/unit/terraform/test_plan_contracts.py has a mistake for each of them.
+
 `python -m tests.directions` prints the table. It is derived from what there is: the mutations' declarations, and tests
 below `tests/embedded` that name a contract's id and the status. A test that names patterns, or computes its ids, says
 what it shows by a marker, and `tests/embedded/conftest.py` sees to it that it has really seen that status:
@@ -87,7 +89,7 @@ def _members() -> dict[str, Entry]:
 
 def shown() -> dict[str, Shown]:
     """Return where each contract's directions are shown, by the id of the catalogue, in its order."""
-    found: dict[str, Shown] = {entry.id: Shown() for entry in load().entries()}
+    found: dict[str, Shown] = {entry.id: Shown() for entry in load().entries() if entry.subject == "environment"}
     for mutation in MUTATIONS:
         for pattern in mutation.caught:
             for entry in entries_of(pattern):
@@ -98,6 +100,8 @@ def shown() -> dict[str, Shown]:
         found[identifier].verified.append(command)
     for place, pattern, status in in_tests():
         for entry in entries_of(pattern):
+            if entry.id not in found:
+                continue
             (found[entry.id].verified if status == "verified" else found[entry.id].failed).append(place)
     for both in found.values():
         both.verified, both.failed = list(dict.fromkeys(both.verified)), list(dict.fromkeys(both.failed))
@@ -167,7 +171,7 @@ def gaps() -> dict[str, str]:
 
 def table() -> Table:
     """Return where each contract is shown in both directions."""
-    found = Table(title=f"{len(load().entries())} contracts", title_justify="left")
+    found = Table(title=f"{len(shown())} contracts", title_justify="left")
     for column in ("contract", "shown verified by", "shown failed by"):
         found.add_column(column, overflow="fold")
     for identifier, where in shown().items():

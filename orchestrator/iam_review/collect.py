@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from orchestrator.errors import UsageError
-from orchestrator.iam_review import pulumi, terraform
+from orchestrator.iam_review import pulumi
 from orchestrator.iam_review.builder import SnapshotBuilder
 from orchestrator.iam_review.documents import form_of
 from orchestrator.iam_review.files import add_files, read_path, read_revision
 from orchestrator.iam_review.model import Location, Snapshot
 from orchestrator.iam_review.plans import PlanReader
+from orchestrator.terraform import reader as terraform
 
 Side = Literal["before", "after"]
 #: Returns the snapshot of a live environment, by its name.

@@ -7,36 +7,12 @@ A plan's resource types differ in spelling only (`aws_iam_role` with `assume_rol
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.iam_review.builder import SnapshotBuilder
 from orchestrator.iam_review.documents import as_policy
 from orchestrator.iam_review.model import UNKNOWN_ACCOUNT, Location, PolicyRecord
-
-
-class UnknownValue:
-    """Stands for a value that is known only after apply."""
-
-
-UNKNOWN = UnknownValue()
-
-
-@dataclass(frozen=True)
-class PlannedResource:
-    """One resource on one side of a plan.
-
-    Attributes:
-        address: how the plan names it.
-        type: Terraform's type name, whichever tool made the plan.
-        values: attributes in Terraform's spelling; `UNKNOWN` where they are known only after apply.
-        references: attribute to the addresses that its value comes from.
-    """
-
-    address: str
-    type: str
-    values: Mapping[str, Any]
-    references: Mapping[str, tuple[str, ...]]
+from orchestrator.terraform.resource import PlannedResource, SensitiveValue, UnknownValue
 
 
 class PlanReader:
@@ -102,9 +78,15 @@ class PlanReader:
         value = resource.values.get(attribute)
         if value is None or value == "":
             return None
-        document = None if isinstance(value, UnknownValue) else as_policy(value)
+        document = None if isinstance(value, UnknownValue | SensitiveValue) else as_policy(value)
         if document is None:
-            reason = "is known only after apply" if isinstance(value, UnknownValue) else "is no JSON object"
+            reason = (
+                "is known only after apply"
+                if isinstance(value, UnknownValue)
+                else "is marked as sensitive, so it is not read"
+                if isinstance(value, SensitiveValue)
+                else "is no JSON object"
+            )
             self._gap(resource, f"its {attribute} {reason}", principal)
             return None
         arn = resource.values.get("arn")
@@ -122,7 +104,12 @@ class PlanReader:
         if trust is not None:
             self._builder.trust(name, trust)
         inline = resource.values.get("inline_policy") or resource.values.get("inline_policies")
+        if isinstance(inline, UnknownValue):
+            self._gap(resource, "its inline policies are known only after apply", f"role/{name}")
         for entry in inline if isinstance(inline, list) else ():
+            if not isinstance(entry, Mapping):
+                self._gap(resource, "its inline policy is known only after apply", f"role/{name}")
+                continue
             nested = PlannedResource(resource.address, resource.type, entry, {})
             record = self._policy(nested, "policy", str(entry.get("name") or "inline"), f"role/{name}")
             if record is not None:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from orchestrator.iam_review.plans import UNKNOWN, PlannedResource
+from orchestrator.terraform.resource import UNKNOWN, PlannedResource
 
 Side = Literal["before", "after"]
 UNKNOWN_STRING = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"

@@ -15,7 +15,8 @@ A contract is one named verification point: a production risk, a statement that 
 refutes it. `ephk verify` runs them; `--contract`, `--layer` and `--risk` select. An id with a `<placeholder>` is a
 family: it has a member for each principal or topic of the environment. A result is `verified`, `failed`, `error` (it
 could not be found out) or `not covered` (nobody could look, with the reason). How to add your own:
-[Contracts of your own](custom-contracts.md).
+[Contracts of your own](custom-contracts.md). Those named `terraform.*` are about a plan of Terraform and are run by
+`ephk check terraform` ([Terraform](terraform.md)).
 """
 #: What the first part of an id is about, in the order of the page.
 _CONCERNS = {

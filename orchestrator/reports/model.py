@@ -19,6 +19,8 @@ from orchestrator.environment import Environment
 SCHEMA: Literal[1] = 1
 SCHEMA_FILE = Path(__file__).parent / "schemas" / "report-1.schema.json"
 STATUSES: tuple[Status, ...] = ("verified", "failed", "error", "not_covered")
+#: The target of a report about a plan of Terraform.
+TERRAFORM = "terraform"
 #: How statuses are written for people; the others are written as they are.
 WORDS = {"not_covered": "not covered", "not_applicable": "not applicable"}
 
@@ -32,6 +34,22 @@ class _Document(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
 
+class Place(_Document):
+    """Where a finding is to be mended: one resource of a plan, with its line when the source is known.
+
+    Attributes:
+        address: the resource's address.
+        message: what is wrong with it.
+        file: the file that declares it, else the plan's own.
+        line: counted from 1; 1 where it is not known.
+    """
+
+    address: str
+    message: str
+    file: str = ""
+    line: int = Field(default=1, ge=1)
+
+
 class Finding(_Document):
     """What came of one contract.
 
@@ -43,6 +61,7 @@ class Finding(_Document):
         duration_s: seconds that the probe took.
         remediation: what to do when the statement does not hold.
         documentation: the source of the rule.
+        places: what is wrong where, for findings that have places in source code.
     """
 
     id: str
@@ -57,6 +76,7 @@ class Finding(_Document):
     duration_s: float = Field(default=0.0, ge=0)
     remediation: str = ""
     documentation: str = ""
+    places: tuple[Place, ...] = ()
 
     @classmethod
     def of(cls, result: Result) -> Finding:
@@ -87,7 +107,7 @@ class Subject(_Document):
 
     Attributes:
         lease: the lease's short id.
-        target: `embedded`, `aws`, or `elsewhere` (adopted, neither of the two).
+        target: `embedded`, `aws`, `elsewhere` (adopted, neither of the two), or `terraform` (a plan, nothing live).
         commit: the full id of the commit that the environment was made for, "none" when it is unknown.
         adopted: somebody else made it; its resources are never touched.
     """
@@ -156,8 +176,12 @@ class ReportDocument(_Document):
     tool: dict[str, str] = Field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the document as JSON data."""
-        return self.model_dump(mode="json", by_alias=True)
+        """Return the document as JSON data; results without places, which most are, say nothing of them."""
+        document = self.model_dump(mode="json", by_alias=True)
+        for result in document["results"]:
+            if not result["places"]:
+                del result["places"]
+        return document
 
     def with_status(self, *statuses: str) -> tuple[Finding, ...]:
         """Return the findings that have one of the statuses, in the order of the catalogue."""

@@ -26,7 +26,7 @@ class Report:
     become slow (hundreds of contracts): then they follow a moment later, and always when the report is closed.
 
     Args:
-        environment: what was verified.
+        environment: what was verified; None for something that is none, which needs a `subject`.
         directory: where the report is kept up to date; None keeps it in memory alone.
         subject: how the report describes the environment; None describes it from its own tags.
         not_applicable: contracts that mean nothing for this environment, with their reasons.
@@ -34,15 +34,18 @@ class Report:
 
     def __init__(
         self,
-        environment: Environment,
+        environment: Environment | None,
         directory: Path | None = None,
         *,
         subject: Subject | None = None,
         not_applicable: Sequence[NotApplicable] = (),
     ) -> None:
-        self.environment = environment
+        if subject is None:
+            if environment is None:
+                raise ValueError("a report needs an environment or a subject")
+            subject = Subject.of(environment)
         self.directory = directory
-        self.subject = subject or Subject.of(environment)
+        self.subject = subject
         self.not_applicable = tuple(not_applicable)
         self.results: list[Result] = []
         self.complete = False

@@ -13,7 +13,7 @@ from contracts.model import Layer
 from contracts.selection import as_pattern
 from orchestrator import __version__
 from orchestrator.reports.evidence import facts
-from orchestrator.reports.model import Finding
+from orchestrator.reports.model import TERRAFORM, Finding
 from orchestrator.reports.scorecard.model import LAYERS, Cell, CellStatus, Proof, Row, Scorecard, worst
 from orchestrator.reports.scorecard.selection import selects
 from orchestrator.reports.scorecard.sources import Sourced
@@ -23,6 +23,10 @@ from orchestrator.spec_types import format_duration
 from orchestrator.tags import rfc3339
 
 _FACTS = 8
+#: How the ids of contracts on a plan begin.
+_PLAN_CONTRACTS = "terraform."
+#: What a plan's good word comes to: somebody still has to apply it, and look.
+_PLANNED = "the plan says so; nothing live has shown it yet"
 #: What one contract's results in several environments come to: wrong anywhere is wrong, and shown once is shown.
 _ONE_CONTRACT: tuple[CellStatus, ...] = ("failed", "error", "verified", "stale", "not_covered", "not_applicable")
 
@@ -65,6 +69,7 @@ def build(catalogue: Iterable[Mapping[str, Any]], reports: Sequence[Sourced], ru
     - A verified result that is too old, or of another commit, is `stale`; it counts only when there is no fresh one.
     - A contract that could speak for a risk in a layer and has no result makes the cell `not_covered`.
     - A cell shows its worst result.
+    - What holds in a plan of Terraform is not covered until something live shows it; what a plan fails is failed.
 
     Args:
         catalogue: id, risk and layers of every contract.
@@ -106,10 +111,19 @@ def build(catalogue: Iterable[Mapping[str, Any]], reports: Sequence[Sourced], ru
 
 def _gather(catalogue: Iterable[Mapping[str, Any]]) -> dict[str, _Gathered]:
     gathered: dict[str, _Gathered] = {}
+    of_plans = []
     for entry in catalogue:
         known = gathered.setdefault(entry["risk"], _Gathered())
+        if entry.get("subject") == "terraform plan":
+            of_plans.append((known, entry))
+            continue
         for layer in entry.get("layers", ()):
             known.speakers[layer][entry["id"]] = None
+    for known, entry in of_plans:
+        for layer in entry.get("layers", ()):
+            # Where something live speaks for the risk, nobody misses what a plan would have said.
+            if not any(not name.startswith(_PLAN_CONTRACTS) for name in known.speakers[layer]):
+                known.speakers[layer][entry["id"]] = None
     return gathered
 
 
@@ -133,12 +147,17 @@ def _why_stale(item: Sourced, commit: str, rules: Rules) -> str:
 
 
 def _proof(item: Sourced, finding: Finding, stale: str) -> Proof:
-    outdated = bool(stale) and finding.status == "verified"
+    status: CellStatus = finding.status
+    why = finding.reason
+    if status == "verified" and stale:
+        status, why = "stale", stale
+    elif status == "verified" and item.report.environment.target == TERRAFORM:
+        status, why = "not_covered", _PLANNED
     return Proof(
         **_origin(item),
         contract=finding.id,
-        status="stale" if outdated else finding.status,
-        why=stale if outdated else finding.reason,
+        status=status,
+        why=why,
         vantage=finding.vantage,
         evidence=tuple(facts(finding.evidence, at_most=_FACTS)),
     )
@@ -190,7 +209,14 @@ def _cell(layer: Layer, known: _Gathered, ordered: Sequence[Sourced]) -> Cell:
         found.setdefault(proof.contract, []).append(proof.status)
     contracts = {name: next(s for s in _ONE_CONTRACT if s in statuses) for name, statuses in found.items()}
     contracts |= dict.fromkeys(missing, "not_covered")
-    status = worst(list(contracts.values()))
+    # What a plan says neither proves a risk nor takes away what something live has proved.
+    planned = {
+        proof.contract for proof in proofs if proof.why == _PLANNED and contracts[proof.contract] == "not_covered"
+    }
+    live: list[CellStatus] = [
+        status for name, status in contracts.items() if name not in planned and status != "not_applicable"
+    ]
+    status = worst(live or list(contracts.values()))
     speaks = bool(known.speakers[layer] or answered)
     verified = [proof for proof in proofs if proof.status == "verified"]
     return Cell(
@@ -233,6 +259,9 @@ def _reason(status: CellStatus, speaks: bool, proofs: Sequence[Proof], missing: 
 
 def _command(layer: Layer, contracts: Mapping[str, CellStatus], ordered: Sequence[Sourced]) -> str:
     """Return the command that would give the cell a fresh result."""
+    wrong = [name for name, status in contracts.items() if status in ("failed", "error")]
+    if wrong and all(name.startswith(_PLAN_CONTRACTS) for name in wrong):
+        return "ephk check terraform PLAN.json --report DIR"
     if layer == "cloud":
         return "ephk run --target aws --report DIR -- true"
     wanted = [as_pattern(name) for name, status in contracts.items() if status not in ("verified", "not_applicable")]

@@ -126,9 +126,18 @@ def test_a_contract_may_have_a_deadline_of_its_own() -> None:
 
 def test_mechanisms_that_serverless_lacks_do_not_apply_there() -> None:
     serverless = environment(flavour="msk-serverless")
-    ids = {entry.id for entry, _ in not_applicable(serverless, registry=load())}
+    ids = {entry.id for entry, _ in not_applicable(serverless, registry=load()) if entry.subject == "environment"}
     assert {"auth.scram.accepts", "auth.mtls.accepts"} <= ids
     assert "listener.tls.chain" not in ids
+
+
+def test_contracts_on_a_plan_are_not_run_on_an_environment() -> None:
+    here = environment()
+    assert not [one for one in contracts_for(here) if one.id.startswith("terraform.")]
+    reasons = {reason for entry, reason in not_applicable(here, registry=load()) if entry.id.startswith("terraform.")}
+    assert len(reasons) == 1
+    assert "ephk check terraform PLAN.json" in reasons.pop()
+    assert contracts_for(here, ["terraform.msk.*"]) == []
 
 
 def test_the_catalogues_order_does_not_depend_on_what_was_imported_first() -> None:
