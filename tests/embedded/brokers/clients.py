@@ -60,9 +60,13 @@ def _is_refusal(error: KafkaError) -> bool:
     return error.code() != KafkaError._ALL_BROKERS_DOWN
 
 
-def refusal(config: dict[str, Any], *, deadline_s: float = 10) -> tuple[int, str]:
-    """Connect and return the first connection error (code, text); fails when the cluster answers instead."""
+def refusal(config: dict[str, Any], *, wanted: int | None = None, deadline_s: float = 60) -> tuple[int, str]:
+    """Connect and return the first refusal (code, text), or that of a code; fails when the cluster answers instead."""
     errors: list[KafkaError] = []
+
+    def is_it(error: KafkaError) -> bool:
+        return _is_refusal(error) and wanted in (None, error.code())
+
     client = AdminClient({**config, "error_cb": errors.append})
 
     def refused() -> bool:
@@ -73,10 +77,10 @@ def refusal(config: dict[str, Any], *, deadline_s: float = 10) -> tuple[int, str
             pass
         else:
             raise AssertionError("the cluster answered")
-        return any(map(_is_refusal, errors))
+        return any(map(is_it, errors))
 
     assert wait_until(refused, deadline_s=deadline_s), [e.str() for e in errors]
-    error = next(filter(_is_refusal, errors))
+    error = next(filter(is_it, errors))
     return error.code(), error.str()
 
 

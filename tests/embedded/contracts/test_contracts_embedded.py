@@ -53,7 +53,10 @@ def cluster(harness: Harness, **changes: Any) -> Environment:
     return environment.model_copy(update={"cluster": environment.cluster.model_copy(update=changes)})
 
 
-@pytest.mark.verifies("listener.*", "auth.scram.*", "auth.mtls.*", "auth.mechanisms.least", "client.*", "network.*")
+@pytest.mark.verifies(
+    "listener.*", "auth.scram.*", "auth.mtls.*", "auth.mechanisms.least", "client.*", "network.[!ef]*",
+    "network.endpoint.[al]*",
+)  # fmt: skip
 def test_a_sound_environment_is_verified_throughout(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     # Another test runs the Java clients: here they would take the processors from everybody else.
     monkeypatch.setattr("orchestrator.target.java_clients", lambda **_: {})
