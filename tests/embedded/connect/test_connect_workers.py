@@ -234,7 +234,7 @@ def test_what_was_changed_behind_the_spec_is_a_failed_apply(connected: Connected
 
     def read_back() -> KafkaConnect:
         prefix = f"ephk-{connected.environment.lease_id}"
-        return describe(spec.connect, prefix, outputs, connected.session, target_named("embedded"))  # type: ignore[arg-type]
+        return describe(spec.connect, prefix, outputs, connected.session, target_named("embedded"), {})  # type: ignore[arg-type]
 
     with (
         connected.changed("canary-source", **{"canary.interval.ms": "300"}),
