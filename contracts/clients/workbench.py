@@ -149,17 +149,28 @@ class Workbench:
         """Return the name of a consumer group of this probe."""
         return f"{self.name}-{suffix}" if suffix else self.name
 
-    def forget_later(self, group: str) -> None:
-        """Have a group deleted with its offsets when the run is over."""
-        self.access.once(("group", group), lambda: self.access.on_close(lambda: self._forget(group)), self.watch)
+    def forget_later(self, group: str, static_member: str = "") -> None:
+        """Have a group deleted with its offsets when the run is over.
 
-    def _forget(self, group: str) -> None:
+        Args:
+            group: its name.
+            static_member: a `group.instance.id` that stays in the group when its client is gone (KIP-345); a group
+                with members cannot be deleted.
+        """
+        self.access.once(
+            ("group", group), lambda: self.access.on_close(lambda: self._forget(group, static_member)), self.watch
+        )
+
+    def _forget(self, group: str, static_member: str) -> None:
         """Delete a group of this probe with its offsets."""
         watch = Watch(ANSWER_S)
         code, broker = requests.coordinator(self.access.any_connection(self.access.operator, watch), group)
         if code == 0:
             address = self.access.brokers(self.access.operator, watch)[broker.id]
-            requests.delete_group(self.access.connection(self.access.operator, address, watch), group)
+            connection = self.access.connection(self.access.operator, address, watch)
+            if static_member:
+                requests.remove_static_member(connection, group, static_member)
+            requests.delete_group(connection, group)
 
     def send(self, producer: Producer, values: Mapping[int, list[bytes]]) -> list[tuple[KafkaError | None, Message]]:
         """Produce values by partition and return every delivery report.

@@ -23,6 +23,7 @@ from orchestrator.environment import Principal
 
 Guarantee = Literal["exactly_once_v2", "at_least_once"]
 
+_MEMBER = "one"
 _PARTITIONS = 2
 #: The record behind which the application stands still and is killed, and a word that only it has.
 _STOP, _STOP_WORD = "stop", "middle"
@@ -70,7 +71,8 @@ class WordCount:
         self._repartition = f"{self._name}-words-repartition"
         for internal in (self._repartition, f"{self._name}-counts-changelog"):
             access.on_close(partial(probe_topic.delete, access, internal))
-        self._bench.forget_later(self._name)
+        # Kafka Streams adds the number of its thread to the member's name.
+        self._bench.forget_later(self._name, static_member=f"{_MEMBER}-1")
         scratch_acls.grant(access, watch, self._name, [principal], scratch_acls.STREAMS)
         self._home = access.scratch() / self._name
         (self._home / "tmp").mkdir(parents=True, exist_ok=True)
@@ -86,7 +88,7 @@ class WordCount:
             "producer.linger.ms": "0",
             "enable.metrics.push": "false",
             # A member that comes back under its name takes its place at once (KIP-345).
-            "main.consumer.group.instance.id": "one",
+            "main.consumer.group.instance.id": _MEMBER,
             "main.consumer.auto.offset.reset": "earliest",
             "ephk.input": self._name,
             "ephk.output": self._output,

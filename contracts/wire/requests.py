@@ -13,7 +13,7 @@ from contracts.wire.errors import WireError, error_name
 T = TypeVar("T")
 
 _PRODUCE, _FETCH, _LIST_OFFSETS, _METADATA, _HEARTBEAT = 0, 1, 2, 3, 12
-_FIND_COORDINATOR, _SASL_HANDSHAKE, _DELETE_GROUPS = 10, 17, 42
+_FIND_COORDINATOR, _LEAVE_GROUP, _SASL_HANDSHAKE, _DELETE_GROUPS = 10, 13, 17, 42
 _API_VERSIONS, _CREATE_TOPICS, _DELETE_TOPICS, _DELETE_RECORDS = 18, 19, 20, 21
 EARLIEST, LATEST = -2, -1
 
@@ -239,6 +239,16 @@ def delete_group(connection: BrokerConnection, group: str) -> int:
     reader = connection.request(_DELETE_GROUPS, 0, codec.array([codec.string(group)]))
     reader.int32()
     return reader.array(lambda: (reader.string(), reader.int16()))[0][1]
+
+
+def remove_static_member(connection: BrokerConnection, group: str, instance: str) -> int:
+    """Take a static member out of a consumer group (ask its coordinator) and return the error code; KIP-345."""
+    members = codec.array([codec.string("") + codec.string(instance)])
+    reader = connection.request(_LEAVE_GROUP, 3, codec.string(group) + members)
+    reader.int32()
+    code = reader.int16()
+    of_members = reader.array(lambda: (reader.string(), reader.string(), reader.int16()))
+    return code or next((problem for _, _, problem in of_members), 0)
 
 
 def heartbeat(connection: BrokerConnection, group: str) -> int:
