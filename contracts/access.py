@@ -232,7 +232,8 @@ class Access:
             return self._memo.get(("brokers", principal.auth, principal.name), ask, watch)
 
     def forget_brokers(self) -> None:
-        """Ask anew who the brokers are, next time: one was restarted or replaced."""
+        """Ask anew who the brokers are, and try again those that did not answer: one was restarted or replaced."""
+        self._memo.forget_failures("connection")
         for listener in self.environment.cluster.bootstrap:
             self._memo.forget(("brokers", listener))
             for principal in self.environment.principals:

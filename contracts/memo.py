@@ -61,6 +61,14 @@ class Memo:
         with self._lock:
             self._futures.pop(key, None)
 
+    def forget_failures(self, kind: str) -> None:
+        """Let whatever has failed be tried again, among the keys that are tuples which begin with `kind`."""
+        with self._lock:
+            for key, future in list(self._futures.items()):
+                of_kind = isinstance(key, tuple) and key[:1] == (kind,)
+                if of_kind and future.done() and future.exception() is not None:
+                    del self._futures[key]
+
     def finished(self) -> list[Any]:
         """Return the results that are there."""
         with self._lock:

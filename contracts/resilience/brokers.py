@@ -47,16 +47,22 @@ def wait_active(access: Access, watch: Watch) -> None:
 
 
 def wait_in_sync(access: Access, bench: Workbench, watch: Watch) -> None:
-    """Wait until every replica of the bench's topic is in sync, so that the next test begins with a sound cluster.
+    """Wait until every replica of the bench's topic is in sync and every broker answers clients.
+
+    So the next test begins with a sound cluster: a broker that comes back copies from the others before it listens to
+    clients.
 
     Raises:
         ProbeError: not in the probe's time.
     """
     watch.waiting("every replica to be in sync")
     while True:
+        access.forget_brokers()  # one that was replaced may have another address; one that refused may answer now
         try:
             seen = requests.metadata(access.any_connection(access.operator, watch), [bench.name]).topics[bench.name]
             if seen.in_sync == seen.replicas and all(leader >= 0 for leader in seen.leaders.values()):
+                for address in access.brokers(access.operator, watch).values():
+                    access.connection(access.operator, address, watch)
                 return
         except WireError:
             pass  # a broker that has just come back; the deadline decides
@@ -185,7 +191,6 @@ def killed(access: Access, watch: Watch) -> Outcome:
         process.send_signal(signal.SIGKILL)
         bench.until(lambda: _leads_no_more(bench, leader), "another leader")
         ride = load.finish()
-    access.forget_brokers()  # a broker that was replaced may have another address
     wait_in_sync(access, bench, watch)
     wait_active(access, watch)
     access.forget_brokers()
