@@ -40,12 +40,19 @@ def judge_way(through: Mapping[str, tuple[str, str]]) -> Outcome:
     """Judge what came of requests for the environment's own bucket through its endpoint, by action.
 
     Raises:
-        ProbeError: an answer says neither yes nor no.
+        ProbeError: an answer says neither yes nor no, or another policy than the endpoint's refuses.
     """
     evidence = {action: code for action, (code, _) in through.items()}
-    for action, (code, message) in through.items():
-        if code != SUCCEEDED and answer_of(action, code, message, frozenset()).verdict == "refused":
+    refused = {
+        action: message
+        for action, (code, message) in through.items()
+        if code != SUCCEEDED and answer_of(action, code, message, frozenset()).verdict == "refused"
+    }
+    for action, message in refused.items():
+        if _BY_THE_ENDPOINT in message:
             return Failed(f"through the endpoint {action} on the environment's bucket is refused: {message}", evidence)
+    for action, message in refused.items():
+        raise ProbeError(f"{action} is refused, and not by the endpoint's policy: {message}", evidence)
     for action, (code, _) in through.items():
         if code != SUCCEEDED:
             raise ProbeError(f"{action} was answered {code}, which is no refusal of it", evidence)

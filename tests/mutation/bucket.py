@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from tests.mutation.model import Mutation
-from tests.mutation.scene import Scene, changed, widened
+from tests.mutation.scene import Scene, changed, widened, without
 
 Broken = Callable[[Scene], AbstractContextManager[object]]
 _ALL_BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
@@ -144,8 +144,30 @@ MUTATIONS = (
         changed(blocks(*_ALL_BLOCKS[:3]), blocks(*_ALL_BLOCKS)),
         ("bucket.public-access",),
     ),
-    Mutation("bucket-public", "the bucket is public", public, ("bucket.public-access", "policy.bucket.own-account")),
-    Mutation("bucket-http", "the TLS-only statement is gone", policy(lambda _s, _p: None), ("bucket.tls-only",)),
+    Mutation(
+        "bucket-public",
+        "the bucket is public",
+        public,
+        ("bucket.public-access", "policy.bucket.own-account", "iam.lint.public-principal"),
+    ),
+    Mutation(
+        "bucket-http",
+        "the TLS-only statement is gone",
+        policy(lambda _s, p: without(p, "TlsOnly")),
+        ("bucket.tls-only",),
+    ),
+    Mutation(
+        "bucket-any-key",
+        "the statements that name the only key are gone",
+        policy(lambda _s, p: without(p, "OnlyKms", "OnlyThisKey", "NoDefaultKey")),
+        ("bucket.encryption.enforced",),
+    ),
+    Mutation(
+        "bucket-no-policy",
+        "the bucket's policy is gone",
+        policy(lambda _s, _p: None),
+        ("bucket.tls-only", "bucket.encryption.enforced"),
+    ),
     Mutation(
         "bucket-stranger",
         "the bucket's policy lets another account read",
@@ -180,7 +202,7 @@ MUTATIONS = (
         "the bucket's policy denies everybody to read",
         policy(lambda s, p: widened(p, statement(s, "Deny", "*", "s3:GetObject"))),
         ("bucket.round-trip", "iam.connector.allow.use-bucket", "iam.views.agree"),
-        blocked=("bucket.*",),
+        blocked=("bucket.*", "network.endpoint.allow"),
     ),
     Mutation("bucket-other-key", "objects are encrypted with another key", another_key, ("bucket.encryption",)),
     Mutation(

@@ -172,3 +172,10 @@ def allow(action: str | list[str], resource: Any = "*", **more: Any) -> dict[str
 def widened(document: dict[str, Any], *statements: dict[str, Any]) -> str:
     """Return a policy with further statements."""
     return json.dumps({**document, "Statement": [*document["Statement"], *statements]})
+
+
+def without(document: dict[str, Any], *sids: str) -> str:
+    """Return a policy without the statements of these names; raises ValueError for a name that it does not have."""
+    if missing := set(sids) - {statement.get("Sid") for statement in document["Statement"]}:
+        raise ValueError(f"no statement is called {', '.join(sorted(missing))}")
+    return json.dumps({**document, "Statement": [s for s in document["Statement"] if s.get("Sid") not in sids]})

@@ -25,6 +25,12 @@ def test_the_way_to_ones_own_bucket_is_open_or_refused() -> None:
         judge_way({"s3:GetObject": ("SlowDown", "")})
 
 
+def test_a_refusal_by_another_policy_says_nothing_of_the_endpoint() -> None:
+    with pytest.raises(ProbeError, match="not by the endpoint's policy"):
+        judge_way({"s3:GetObject": BY_IDENTITY})
+    assert isinstance(judge_way({"s3:PutObject": BY_IDENTITY, "s3:GetObject": BY_ENDPOINT}), Failed)
+
+
 def test_a_closed_way_is_proved_by_the_endpoints_refusal_alone() -> None:
     assert isinstance(judge_closed({"s3:GetObject": OK}, {"s3:GetObject": BY_ENDPOINT}), Verified)
     assert isinstance(judge_closed({"s3:GetObject": OK}, {"s3:GetObject": OK}), Failed)
