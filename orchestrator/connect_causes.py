@@ -11,6 +11,7 @@ _TASK = "task"
 _HOPS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (hop, re.compile(pattern))
     for hop, pattern in (
+        ("class version", r"UnsupportedClassVersionError"),
         ("class not found", r"Failed to find any class|ClassNotFoundException|NoClassDefFoundError"),
         ("plugin missing", r"custom plugin .*(?:does not exist|not ACTIVE)"),
         ("secret", r"Secrets Manager: "),

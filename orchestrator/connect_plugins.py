@@ -51,7 +51,10 @@ def open_all(connect: ConnectSpec | None, target: Target, progress: Progress) ->
         data = path.read_bytes()
         digest = hashlib.sha256(data).hexdigest()
         if plugin.sha256 is not None and digest != plugin.sha256:
-            raise UsageError(f"plugin {plugin.name}: {path} has SHA-256 {digest}, the spec says {plugin.sha256}")
+            raise UsageError(
+                f"plugin {plugin.name}: {path} has SHA-256 {digest}, the spec says {plugin.sha256}",
+                next_step="Find out which of both is right before you change either.",
+            )
         try:
             contents = inspect(data, content_type)
         except ArchiveError as error:
@@ -83,12 +86,18 @@ def _archive(plugin: PluginSpec, target: Target, progress: Progress) -> Path:
         return target.plugin_archive(plugin.maven, progress)
     path = Path(plugin.file or "").expanduser().absolute()
     if not path.is_file():
-        raise UsageError(f"plugin {plugin.name}: there is no file {path}")
+        raise UsageError(
+            f"plugin {plugin.name}: there is no file {path}",
+            next_step="Build it first, or correct 'file'; it is looked for from the current directory.",
+        )
     return path
 
 
 def _content_type(name: str) -> str:
     suffix = name.lower().rsplit(".", 1)[-1]
     if suffix not in {"zip", "jar"}:
-        raise UsageError(f"the plugin archive {name} must end in .zip (jars in it) or .jar")
+        raise UsageError(
+            f"the plugin archive {name} must end in .zip (jars in it) or .jar",
+            next_step="Rename it, or pack the connector's jars into a ZIP file.",
+        )
     return suffix.upper()

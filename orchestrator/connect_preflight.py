@@ -13,12 +13,17 @@ from dataclasses import dataclass
 from orchestrator import connect_paths, connect_plugins
 from orchestrator.connect_paths import Status
 from orchestrator.connect_plugins import OpenedPlugin
+from orchestrator.connect_spec import ConnectorSpec
 from orchestrator.connect_validation import ConnectorToValidate, Judgement
 from orchestrator.errors import UsageError
+from orchestrator.plugin_archives import java_release
 from orchestrator.progress import Progress
 from orchestrator.spec import EnvironmentSpec
 from orchestrator.target import Target
 from stacks.inputs import PluginInputs
+
+#: What MSK Connect runs Kafka Connect 3.7.x on ("Create custom plugins", Amazon MSK Developer Guide).
+_JAVA_ON_AWS = 17
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,7 @@ def examine(
     """
     if spec.connect is None:
         return ()
-    found = [*_plugins(spec, opened), *_configurations(spec, opened, target, progress)]
+    found = [*_plugins(spec, opened, on_aws=target.name == "aws"), *_configurations(spec, opened, target, progress)]
     paths = connect_paths.examine(spec, on_aws=target.name == "aws")
     return (*found, *(Finding(*item) for item in paths))
 
@@ -97,7 +102,7 @@ def refuse(findings: Sequence[Finding], progress: Progress) -> None:
         )
 
 
-def _plugins(spec: EnvironmentSpec, opened: Sequence[OpenedPlugin]) -> Iterator[Finding]:
+def _plugins(spec: EnvironmentSpec, opened: Sequence[OpenedPlugin], *, on_aws: bool) -> Iterator[Finding]:
     connectors = spec.connect.connectors if spec.connect is not None else ()
     for plugin in opened:
         subject = f"plugin {plugin.inputs.name}"
@@ -114,13 +119,31 @@ def _plugins(spec: EnvironmentSpec, opened: Sequence[OpenedPlugin]) -> Iterator[
         )
         for connector in connectors:
             named = contents.class_named(connector.config["connector.class"])
-            if connector.plugin == plugin.inputs.name and named is not None and named not in contents.declared:
+            if connector.plugin != plugin.inputs.name or named is None:
+                continue
+            yield from _compiled_for(connector, plugin, named, on_aws=on_aws)
+            if named not in contents.declared:
                 yield Finding(
                     "ok",
                     f"connector {connector.name}",
                     f"{named} is in no service file: workers find it by scanning every jar, which takes seconds",
                     "Add META-INF/services/org.apache.kafka.connect.sink.SinkConnector (or source) to its jar.",
                 )
+
+
+def _compiled_for(connector: ConnectorSpec, plugin: OpenedPlugin, name: str, *, on_aws: bool) -> Iterator[Finding]:
+    """Say when a class is too new for MSK Connect's Java; whether it is for this machine's, its JVM says itself."""
+    if plugin.inputs.archive is None:
+        return
+    release = java_release(plugin.inputs.archive.read_bytes(), plugin.inputs.content_type, name)
+    if release is None or release <= _JAVA_ON_AWS:
+        return
+    message = f"class version: {name} was compiled for Java {release}, and MSK Connect has Java {_JAVA_ON_AWS}"
+    if on_aws:
+        step = f"Build or fetch the plugin for Java {_JAVA_ON_AWS} or older (javac --release {_JAVA_ON_AWS})."
+        yield Finding("failed", f"connector {connector.name}", message, step)
+    else:
+        yield Finding("not_covered", f"connector {connector.name}", f"{message}; on AWS this is refused")
 
 
 def _configurations(
@@ -142,13 +165,37 @@ def _configurations(
             "tasks.max": str(connector.tasks),
         }
         wanted.append(ConnectorToValidate(connector.name, config, plugin.inputs.archive, plugin.inputs.content_type))
+    connectors = {connector.name: connector for connector in spec.connect.connectors} if spec.connect else {}
     for name, judgement in target.validate_connectors(wanted, progress).items():
         yield from _judged(name, judgement)
+        yield from _granted(connectors[name], judgement)
+
+
+def _granted(connector: ConnectorSpec, judgement: Judgement) -> Iterator[Finding]:
+    """Refuse a sink that may read nothing and a source that may write nothing: each is mostly the other by mistake."""
+    if connector.link is not None:
+        return  # it reads elsewhere, and the stack grants what it writes
+    lacks = {"sink": ("consumes", connector.consumes), "source": ("produces", connector.produces)}.get(judgement.type)
+    if lacks is not None and not lacks[1]:
+        other = "produces" if lacks[0] == "consumes" else "consumes"
+        verb = "read" if lacks[0] == "consumes" else "write"
+        declared = f"; it has '{other}', which is for the other kind" if getattr(connector, other) else ""
+        yield Finding(
+            "failed",
+            f"connector {connector.name}",
+            f"ACL: {connector.config['connector.class']} is a {judgement.type}, and its role may {verb} no topic"
+            f"{declared}",
+            f"Declare the topics in '{lacks[0]}', or name the {'source' if judgement.type == 'sink' else 'sink'}"
+            " class of the plugin in connector.class.",
+        )
 
 
 def _judged(name: str, judgement: Judgement) -> Iterator[Finding]:
     subject = f"connector {name}"
-    if judgement.missing:
+    if "UnsupportedClassVersionError" in judgement.missing:
+        step = "Build or fetch the plugin for an older Java release (javac --release 17)."
+        yield Finding("failed", subject, f"class version: {judgement.missing}", step)
+    elif judgement.missing:
         yield Finding(
             "failed",
             subject,

@@ -33,12 +33,14 @@ class Judgement:
         missing: a class that is not there, or that is no connector, with what Java said.
         fields: by field, why its value is not accepted.
         unknown: why nothing is known; empty when something is.
+        type: `sink` or `source`; empty when it could not be loaded.
     """
 
     version: str | None = None
     missing: str = ""
     fields: Mapping[str, str] | None = None
     unknown: str = ""
+    type: str = ""
 
 
 def parse(text: str, config: Mapping[str, str]) -> Judgement:
@@ -48,7 +50,7 @@ def parse(text: str, config: Mapping[str, str]) -> Judgement:
         text: its output for one connector: name, kind, subject and message, separated by tabs.
         config: the connector's; what refers to something is known to the workers alone, and not judged.
     """
-    version, fields, missing, unknown = None, dict[str, str](), "", ""
+    version, fields, missing, unknown, sort = None, dict[str, str](), "", "", ""
     for line in text.splitlines():
         parts = line.split("\t", 3)
         if len(parts) != 4:  # a line that the plugin wrote
@@ -56,6 +58,8 @@ def parse(text: str, config: Mapping[str, str]) -> Judgement:
         _, kind, subject, message = parts
         if kind == "version":
             version = message
+        elif kind == "type":
+            sort = message
         elif kind == "class":
             missing = f"{subject.replace('/', '.')}: {message}" if subject else message
         elif kind == "field" and "${" not in config.get(subject, ""):
@@ -64,4 +68,4 @@ def parse(text: str, config: Mapping[str, str]) -> Judgement:
             unknown = message
     if version is None and not missing and not unknown:
         unknown = "the plugin could not be tried here"
-    return Judgement(version, missing, fields, unknown)
+    return Judgement(version, missing, fields, unknown, sort)

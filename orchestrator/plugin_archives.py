@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -17,6 +18,8 @@ _SERVICES = (
     "META-INF/services/org.apache.kafka.connect.sink.SinkConnector",
     "META-INF/services/org.apache.kafka.connect.source.SourceConnector",
 )
+#: Major version of a class file of Java 1; Java 17's is 61 ("The class File Format", JVM Specification, 4.1).
+_CLASS_FILES_BEFORE_JAVA_1 = 44
 
 
 class ArchiveError(EphkError):
@@ -68,7 +71,7 @@ def inspect(data: bytes, content_type: str) -> PluginContents:
             if entry.filename.endswith(".class") and not entry.filename.startswith("META-INF/"):
                 classes.add(entry.filename.removesuffix(".class").replace("/", "."))
             elif entry.filename in _SERVICES:
-                text = jar.read(entry).decode(errors="replace")
+                text = _read(jar, entry).decode(errors="replace")
                 declared |= {line for raw in text.splitlines() if (line := raw.partition("#")[0].strip())}
         if size > _MAX_BYTES:
             raise ArchiveError(f"the plugin has more than {_MAX_BYTES // 2**20} MB unpacked")
@@ -92,7 +95,31 @@ def unpack(data: bytes, content_type: str, directory: Path) -> None:
         for number, entry in enumerate(_safe_entries(archive)):
             if entry.filename.endswith(".jar"):
                 # Jars of two directories may have one name.
-                (home / f"{number:04d}-{PurePosixPath(entry.filename).name}").write_bytes(archive.read(entry))
+                (home / f"{number:04d}-{PurePosixPath(entry.filename).name}").write_bytes(_read(archive, entry))
+
+
+def java_release(data: bytes, content_type: str, name: str) -> int | None:
+    """Return the Java release that a class was compiled for, such as 17.
+
+    Args:
+        data: an archive that `inspect` accepts.
+        content_type: `ZIP` or `JAR`.
+        name: the class in binary notation.
+
+    Returns:
+        The release, or None when no jar has the class, or it is no class file.
+
+    Raises:
+        ArchiveError: like `inspect`.
+    """
+    wanted = f"{name.replace('.', '/')}.class"
+    for _, jar in _jars(data, content_type):
+        if wanted in jar.namelist():
+            head = _read(jar, jar.getinfo(wanted))[:8]
+            if len(head) == 8 and head.startswith(b"\xca\xfe\xba\xbe"):
+                return int.from_bytes(head[6:], "big") - _CLASS_FILES_BEFORE_JAVA_1
+            return None
+    return None
 
 
 def _jars(data: bytes, content_type: str) -> Iterator[tuple[str, zipfile.ZipFile]]:
@@ -103,7 +130,8 @@ def _jars(data: bytes, content_type: str) -> Iterator[tuple[str, zipfile.ZipFile
             return
         for entry in entries:
             if entry.filename.endswith(".jar"):
-                with _open(archive.read(entry), entry.filename) as jar:
+                with _open(_read(archive, entry), entry.filename) as jar:
+                    _bounded(jar)
                     yield entry.filename, jar
 
 
@@ -111,7 +139,21 @@ def _open(data: bytes, name: str = "the object") -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(io.BytesIO(data))
     except (zipfile.BadZipFile, ValueError) as error:
-        raise ArchiveError(f"{name} is neither a JAR nor a ZIP file: {error}") from None
+        raise ArchiveError(
+            f"{name} is neither a JAR nor a ZIP file: {error}",
+            next_step="Fetch or build it again: it may be cut off, or an error page under an archive's name.",
+        ) from None
+
+
+def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
+    try:
+        return archive.read(entry)
+    # Zipfile says RuntimeError of what is encrypted, NotImplementedError of an unknown compression.
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
+        raise ArchiveError(
+            f"{entry.filename} cannot be read from the archive: {error}",
+            next_step="Pack it again, without encryption, and compare its checksum where it was copied from.",
+        ) from None
 
 
 def _safe_entries(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
@@ -121,7 +163,18 @@ def _safe_entries(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     for entry in entries:
         path = PurePosixPath(entry.filename.replace("\\", "/"))
         if path.is_absolute() or ".." in path.parts or ":" in (path.parts[:1] or ("",))[0]:
-            raise ArchiveError(f"the archive has a path that leaves its directory: {entry.filename!r}")
-    if sum(entry.file_size for entry in entries) > _MAX_BYTES:
-        raise ArchiveError(f"the archive has more than {_MAX_BYTES // 2**20} MB unpacked")
+            raise ArchiveError(
+                f"the archive has a path that leaves its directory: {entry.filename!r}",
+                next_step="Do not use this archive before you know who made it; pack the jars again.",
+            )
+    _bounded(archive)
     return entries
+
+
+def _bounded(archive: zipfile.ZipFile) -> None:
+    """Refuse what would fill memory or disk before anything is decompressed; zipfile never reads more than is said."""
+    if sum(entry.file_size for entry in archive.infolist()) > _MAX_BYTES:
+        raise ArchiveError(
+            f"the archive has more than {_MAX_BYTES // 2**20} MB unpacked",
+            next_step="Leave out what the connector does not need; Kafka's own jars are there already.",
+        )

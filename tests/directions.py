@@ -52,7 +52,6 @@ JUDGED_ALONE = {
     "production.broker.added": "it fails by loss, or by a stall above its limit",
     "production.configuration.rollback": "it fails by loss, or by a stall above its limit",
     "production.partition.move": "it fails by loss, or by a stall above its limit",
-    "connect.mirror.cutover": "what breaks the move breaks the mirror, which connect.mirror.offsets shows",
     "observability.metrics.arrive": "the embedded cloud has no metrics of brokers, and says so",
 }
 

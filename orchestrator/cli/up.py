@@ -75,10 +75,11 @@ def up_command(
         print_json(lease.model_dump(mode="json"))
     else:
         print_connection(lease)
+        print_next_steps(lease)
 
 
 def print_connection(lease: Lease) -> None:
-    """Say where the brokers are, who may connect and which commands come next."""
+    """Say where the brokers are and who may connect."""
     environment = lease.environment
     if environment is None:
         return
@@ -93,8 +94,13 @@ def print_connection(lease: Lease) -> None:
     for connector in environment.connect.connectors if environment.connect else ():
         where = f" at {connector.rest.urls[0]}" if connector.rest else ""
         click.echo(f"  connector {connector.name} ({connector.connector_class.rsplit('.', 1)[-1]}){where}")
+
+
+def print_next_steps(lease: Lease) -> None:
+    """Say which commands come next, for an environment that stays up."""
+    principals = lease.environment.principals if lease.environment is not None else ()
     click.echo("\nnext:")
     click.echo(f"  ephk verify {lease.name}")
-    for principal in environment.principals[:1]:
+    for principal in principals[:1]:
         click.echo(f"  ephk env {lease.name} --principal {principal.name} --format librdkafka")
     click.echo(f"  ephk down {lease.name}")

@@ -37,6 +37,7 @@ connect:
     - {host: sts.us-east-1.amazonaws.com, port: 443, endpoint: sts}
   secrets:
     - {name: ledger, generate: [password], environment: {account: LEDGER_ACCOUNT}}
+    - {name: theirs, existing: prod/ledger}
   connectors:
     - name: canary-sink
       plugin: canary
@@ -56,11 +57,14 @@ connect:
         topics: orders
         ledger.file: HOME/ledger.txt
         ledger.password: {secret: ledger, key: password}
+        ledger.heading: {secret: theirs, key: heading}
         ledger.note: "for ${secretsmanager:ledger:account} only"
 """
 
 #: A secret that whoever runs `up` brings along.
 LEDGER_ACCOUNT = "account-4711-0815"
+#: A secret of the account that somebody else made before there was an environment.
+THEIRS = ("prod/ledger", {"heading": "heading-of-somebody-else"})
 
 
 @dataclass
@@ -198,6 +202,10 @@ def bring_up(world: World, host: TlsHost) -> Connected:
     zipped(compile_sink(world.home, declared=False))
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("LEDGER_ACCOUNT", LEDGER_ACCOUNT)
+        world.must("cloud", "start")
+        name, fields = THEIRS
+        secrets = world.administrator().client("secretsmanager")
+        secrets.create_secret(Name=name, SecretString=json.dumps(fields))
         lease = world.must("up", file, "--json").json()
     return connected_to(world, lease, host)
 

@@ -14,14 +14,21 @@ from contracts.canary_records import send
 from contracts.connect_access import rest
 from contracts.model import Watch
 from orchestrator.processes import wait_until
-from tests.embedded.connect.conftest import LEDGER_ACCOUNT, Connected
+from tests.embedded.connect.conftest import LEDGER_ACCOUNT, THEIRS, Connected
 from tests.embedded.connect.held_back import SINK
 from tests.embedded.connect.test_connect_workers import create, remove
 
 
+def made_secret(connected: Connected) -> str:
+    """Return the name of the secret that the environment made."""
+    assert connected.environment.connect is not None
+    (name,) = set(connected.environment.connect.secrets) - {THEIRS[0]}
+    return name
+
+
 def secret_of(connected: Connected) -> dict[str, str]:
     assert connected.environment.connect is not None
-    (name,) = connected.environment.connect.secrets
+    name = made_secret(connected)
     text = connected.session.client("secretsmanager").get_secret_value(SecretId=name)["SecretString"]
     value: dict[str, str] = json.loads(text)
     return value
@@ -53,7 +60,24 @@ def test_a_secret_is_nowhere_in_clear(connected: Connected) -> None:
             assert not [value for value in values if value in content], file
     result = connected.one("connect.secrets.not-exposed")
     assert result.status == "verified", result.reason
-    assert result.evidence["secrets"] == {shown["ledger.password"].split(":")[1]: ["account", "password"]}
+    made = shown["ledger.password"].split(":")[1]
+    assert result.evidence["secrets"] == {made: ["account", "password"], THEIRS[0]: ["heading"]}
+
+
+def test_a_secret_that_somebody_else_made_is_read_and_left_alone(connected: Connected) -> None:
+    name, fields = THEIRS
+    ledger = connected.connector("ledger")
+    live = connected.live(ledger.arn)
+    assert live["connectorState"] == "RUNNING"
+    assert live["connectorConfiguration"]["ledger.heading"] == f"${{secretsmanager:{name}:heading}}"
+    wrong = connected.update("ledger", **{"ledger.heading": f"${{secretsmanager:{name}:title}}"})
+    assert f"the secret {name} has no field title; its fields: heading" in wrong["errorInfo"]["message"]
+    secrets = connected.session.client("secretsmanager")
+    assert json.loads(secrets.get_secret_value(SecretId=name)["SecretString"]) == fields
+    assert not [tag for tag in secrets.describe_secret(SecretId=name).get("Tags", []) if tag["Key"].startswith("ephk:")]
+    with connected.changed("ledger", **{"ledger.title": f"of {fields['heading']}"}):
+        result = connected.one("connect.secrets.not-exposed")
+    assert result.reason == "control plane: ledger shows a secret in ledger.title"
 
 
 def plugin(connected: Connected, name: str) -> dict[str, object]:
@@ -105,7 +129,7 @@ def test_a_zip_file_whose_jar_declares_nothing_and_a_maven_plugin_run(connected:
 
 def test_a_reference_that_cannot_be_resolved_says_why(connected: Connected) -> None:
     ledger = connected.connector("ledger")
-    (name,) = connected.environment.connect.secrets if connected.environment.connect else ()
+    name = made_secret(connected)
     wrong = connected.update("ledger", **{"ledger.password": f"${{secretsmanager:{name}:pasword}}"})
     assert wrong["connectorOperationState"] == "UPDATE_FAILED"
     assert f"the secret {name} has no field pasword; its fields: account, password" in wrong["errorInfo"]["message"]

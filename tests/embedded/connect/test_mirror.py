@@ -89,16 +89,18 @@ def test_the_link_shows_no_secret(mirror: Connected) -> None:
     assert result.status == "verified", result.reason
 
 
-@pytest.mark.fails("connect.mirror.offsets")
+@pytest.mark.fails("connect.mirror.offsets", "connect.mirror.cutover")
 def test_a_missing_grant_at_the_source_fails_for_that_though_the_connector_runs(mirror: Connected) -> None:
     topic = link(mirror).cluster.arn.replace(":cluster/", ":topic/") + "/ephk-mirror"
     connector = mirror.connector("mirror-source")
     with mirror.more_rights(connector.role_arn, ["kafka-cluster:ReadData"], [topic], effect="Deny"):
         await_refusal(mirror)
-        result = mirror.one(OFFSETS, deadline_s=90)
+        found = mirror.probe(OFFSETS, CUTOVER, deadline_s=90)
         assert mirror.live(connector.arn)["connectorState"] == "RUNNING"
-    assert result.status == "failed", result.reason
-    assert "primary refuses mirror-source to read ephk-mirror (TOPIC_AUTHORIZATION_FAILED)" in result.reason
+    assert set(found) == {OFFSETS, CUTOVER}
+    for result in found.values():
+        assert result.status == "failed", result.as_dict()
+        assert "primary refuses mirror-source to read ephk-mirror (TOPIC_AUTHORIZATION_FAILED)" in result.reason
 
 
 def test_a_group_that_is_not_mirrored_and_a_sync_that_is_off_fail_for_that(mirror: Connected) -> None:

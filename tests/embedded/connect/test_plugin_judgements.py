@@ -47,6 +47,7 @@ def test_connectors_are_judged_side_by_side(jar: Path) -> None:
     ]
     seen = validate_connectors(wanted, SilentProgress())
     assert (seen["right"].version, dict(seen["right"].fields or {})) == ("7.1", {})
+    assert seen["right"].type == "sink"
     assert "ledger.file" in (seen["missing"].fields or {})
     assert seen["nowhere"].missing.startswith("org.example.Nowhere: ClassNotFoundException")
     assert "does not extend Connector" in seen["task"].missing

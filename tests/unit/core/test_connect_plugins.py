@@ -16,7 +16,7 @@ from orchestrator.connect_rest import first_cause
 from orchestrator.connect_spec import ConnectorSpec, ConnectSpec
 from orchestrator.embedded.connect_workers.log_causes import cause_in_log
 from orchestrator.errors import UsageError
-from orchestrator.plugin_archives import ArchiveError, inspect, unpack
+from orchestrator.plugin_archives import ArchiveError, inspect, java_release, unpack
 from orchestrator.progress import SilentProgress
 from tests.unit.kafkaconnect.conftest import CLASS, archive
 
@@ -182,3 +182,69 @@ def test_a_worker_that_ended_is_explained_by_its_last_error(tmp_path: Path) -> N
     )
     assert cause_in_log(log) == "org.apache.kafka.common.errors.SaslAuthenticationException: invalid credentials"
     assert cause_in_log(log, since=log.stat().st_size) == ""
+
+
+def damaged(kind: str) -> bytes:
+    """Return a ZIP file whose directory can be read and whose only jar cannot."""
+    data = bytearray(archive(inside="x.jar"))
+    listed = data.rindex(b"PK\x01\x02")  # the jar inside has one, too
+    if kind == "encrypted":
+        data[6] |= 1
+        data[listed + 8] |= 1
+    elif kind == "compression":
+        data[8] = data[listed + 10] = 99
+    else:
+        data[data.index(b"x.jar") + 6] ^= 0xFF
+    return bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"), [("encrypted", "encrypted"), ("compression", "not supported"), ("bits", "CRC-32")]
+)
+def test_a_jar_that_cannot_be_read_is_refused_with_what_to_do(tmp_path: Path, kind: str, words: str) -> None:
+    with pytest.raises(UsageError, match=rf"plugin mine: x\.jar cannot be read .*{words}") as caught:
+        prepare(tmp_path, damaged(kind))
+    assert caught.value.next_step.startswith("Pack it again")
+
+
+def test_a_service_file_that_would_fill_memory_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    jar = io.BytesIO()
+    with zipfile.ZipFile(jar, "w", zipfile.ZIP_DEFLATED) as writer:
+        writer.writestr("META-INF/services/org.apache.kafka.connect.sink.SinkConnector", b"\0" * 100_000)
+    bundle = io.BytesIO()
+    with zipfile.ZipFile(bundle, "w") as writer:
+        writer.writestr("x.jar", jar.getvalue())
+    monkeypatch.setattr("orchestrator.plugin_archives._MAX_BYTES", 50_000)
+    monkeypatch.setattr(zipfile.ZipFile, "read", read_at_most(50_000))
+    with pytest.raises(ArchiveError, match="unpacked"):
+        inspect(bundle.getvalue(), "ZIP")
+
+
+def read_at_most(limit: int) -> Any:
+    """Return `ZipFile.read` that fails the test when it is asked for more than `limit` bytes."""
+    genuine = zipfile.ZipFile.read
+
+    def read(self: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
+        assert entry.file_size <= limit, f"{entry.filename} was decompressed before its size was judged"
+        return genuine(self, entry)
+
+    return read
+
+
+def compiled(release: int) -> bytes:
+    """Return a plugin whose connector says that it was compiled for a Java release."""
+    jar = io.BytesIO()
+    with zipfile.ZipFile(jar, "w") as writer:
+        head = b"\xca\xfe\xba\xbe\x00\x00" + (release + 44).to_bytes(2, "big")
+        writer.writestr(f"{CLASS.replace('.', '/')}.class", head)
+    bundle = io.BytesIO()
+    with zipfile.ZipFile(bundle, "w") as writer:
+        writer.writestr("a.jar", jar.getvalue())
+    return bundle.getvalue()
+
+
+@pytest.mark.parametrize("release", [8, 17, 25])
+def test_the_java_release_of_a_class_is_read(release: int) -> None:
+    assert java_release(compiled(release), "ZIP", CLASS) == release
+    assert java_release(compiled(release), "ZIP", "org.example.Other") is None
+    assert java_release(archive(), "ZIP", CLASS) is None  # four bytes are no class file

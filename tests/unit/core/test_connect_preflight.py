@@ -14,6 +14,7 @@ from orchestrator.connect_validation import Judgement, parse
 from orchestrator.errors import UsageError
 from orchestrator.progress import SilentProgress
 from orchestrator.spec import EnvironmentSpec
+from tests.unit.core.test_connect_plugins import compiled
 from tests.unit.kafkaconnect.conftest import CLASS, archive
 
 
@@ -100,10 +101,8 @@ def test_a_host_that_is_not_declared_is_held_back(config: dict[str, str], words:
 
 
 class FakeTarget:
-    name = "embedded"
-
-    def __init__(self, judgement: Judgement) -> None:
-        self.judgement = judgement
+    def __init__(self, judgement: Judgement, name: str = "embedded") -> None:
+        self.judgement, self.name = judgement, name
 
     def prepare_connect(self, _progress: Any) -> None:
         pass
@@ -127,6 +126,9 @@ def findings(tmp_path: Path, judgement: Judgement, data: bytes | None = None, **
         (Judgement(version="7", fields={"url": "missing"}), "failed", "url: missing"),
         (Judgement(missing="org.x.Y: NoClassDefFoundError"), "failed", "class not found: org.x.Y"),
         (Judgement(unknown="boom"), "not_covered", "boom"),
+        (Judgement(missing="UnsupportedClassVersionError: x.Y (70.0)"), "failed", "class version: Unsupported"),
+        (Judgement(version="7", type="sink"), "failed", "is a sink, and its role may read no topic"),
+        (Judgement(version="7", type="source"), "failed", "is a source, and its role may write no topic"),
     ],
 )
 def test_the_plugin_judges_its_configuration(tmp_path: Path, judgement: Judgement, status: str, words: str) -> None:
@@ -137,6 +139,29 @@ def test_the_plugin_judges_its_configuration(tmp_path: Path, judgement: Judgemen
 def test_a_class_that_no_service_file_declares_is_told(tmp_path: Path) -> None:
     seen = findings(tmp_path, Judgement(version="7"), archive(declared=()))
     assert [item for item in seen if "is in no service file" in item.message]
+
+
+def test_a_source_in_the_place_of_a_sink_is_told_apart(tmp_path: Path) -> None:
+    spec = spec_of({"consumes": ["a"]}, topics=[{"name": "a"}])
+    (connector,) = spec.connect.connectors
+    (problem,) = connect_preflight._granted(connector, Judgement(version="7", type="source"))
+    assert problem.message.endswith("its role may write no topic; it has 'consumes', which is for the other kind")
+    assert "name the sink class" in problem.next_step
+    assert not list(connect_preflight._granted(connector, Judgement(version="7", type="sink")))
+
+
+@pytest.mark.parametrize(("target", "status"), [("aws", "failed"), ("embedded", "not_covered")])
+@pytest.mark.parametrize("release", [17, 21])
+def test_a_class_that_is_too_new_for_msk_connect_is_told(
+    tmp_path: Path, target: str, status: str, release: int
+) -> None:
+    (tmp_path / "p.zip").write_bytes(compiled(release))
+    spec = spec_of(connect={"plugins": [{"name": "p", "file": str(tmp_path / "p.zip")}]})
+    fake: Any = FakeTarget(Judgement(version="7"), target)
+    opened = connect_preflight.connect_plugins.open_all(spec.connect, fake, SilentProgress())
+    seen = connect_preflight.examine(spec, opened, fake, SilentProgress())
+    told = [item.status for item in seen if f"compiled for Java {release}, and MSK Connect has Java 17" in item.message]
+    assert told == ([status] if release > 17 else [])
 
 
 def test_a_plugin_in_another_bucket_is_not_covered(tmp_path: Path) -> None:

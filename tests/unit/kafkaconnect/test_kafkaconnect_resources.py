@@ -36,6 +36,7 @@ def test_a_plugin_is_a_copy_of_its_object(connect: Any) -> None:
         (b"not an archive", "plugin.zip", "neither a JAR nor a ZIP"),
         (archive(inside="../../../etc/evil.jar"), "plugin.zip", "leaves its directory"),
         (archive(inside="readme.txt"), "plugin.zip", "no jar"),
+        (archive(inside="x.jar").replace(b"x.jar\x50", b"x.jar\x51", 1), "plugin.zip", "cannot be read"),
         (None, "other.zip", "does not exist"),
     ],
 )

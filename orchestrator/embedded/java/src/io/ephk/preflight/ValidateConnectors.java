@@ -14,6 +14,7 @@ import java.util.stream.Stream;
 import org.apache.kafka.common.config.ConfigValue;
 import org.apache.kafka.connect.connector.Connector;
 import org.apache.kafka.connect.runtime.isolation.PluginClassLoader;
+import org.apache.kafka.connect.sink.SinkConnector;
 
 /**
  * Loads connectors as a worker would and lets their definitions judge configurations, without Kafka and a network.
@@ -67,6 +68,7 @@ public final class ValidateConnectors {
                 say(name, "field", value.name(), message);
             }
         }
+        say(name, "type", kind.getName(), connector instanceof SinkConnector ? "sink" : "source");
         say(name, "version", kind.getName(), String.valueOf(connector.version()));
     }
 
