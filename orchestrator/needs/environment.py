@@ -13,9 +13,17 @@ _ROLES = ("arn:aws:iam::{account}:role/ephk-{lease}-*",)
 _POLICIES = ("arn:aws:iam::{account}:policy/ephk-{lease}-*",)
 _BUCKETS = ("arn:aws:s3:::ephk-{lease}-{account}",)
 _OBJECTS = ("arn:aws:s3:::ephk-{lease}-{account}/*",)
-_SECRETS = ("arn:aws:secretsmanager:{region}:{account}:secret:AmazonMSK_{lease}_*",)
+_SECRETS = (
+    "arn:aws:secretsmanager:{region}:{account}:secret:AmazonMSK_{lease}_*",
+    "arn:aws:secretsmanager:{region}:{account}:secret:ephk-{lease}-connect-*",
+)
 _CLUSTERS = ("arn:aws:kafka:{region}:{account}:cluster/ephk-{lease}/*",)
 _CONFIGURATIONS = ("arn:aws:kafka:{region}:{account}:configuration/ephk-{lease}*/*",)
+_PROBE_BUCKETS = ("arn:aws:s3:::ephk-{lease}-probe-*",)
+_PROBE_OBJECTS = ("arn:aws:s3:::ephk-{lease}-probe-*/*",)
+#: What stands for somebody else's (`contracts.iam.decoys`): named after no lease, and tagged as nobody's.
+_DECOY_BUCKETS, _DECOY_OBJECTS = ("arn:aws:s3:::ephk-decoy-*",), ("arn:aws:s3:::ephk-decoy-*/*",)
+_DECOY_SECRETS = ("arn:aws:secretsmanager:{region}:{account}:secret:ephk-decoy-*",)
 _CONNECTORS = ("arn:aws:kafkaconnect:{region}:{account}:connector/ephk-{lease}-*/*",)
 _PLUGINS = ("arn:aws:kafkaconnect:{region}:{account}:custom-plugin/ephk-{lease}-*/*",)
 _WORKER_CONFIGURATIONS = ("arn:aws:kafkaconnect:{region}:{account}:worker-configuration/ephk-{lease}*/*",)
@@ -36,7 +44,8 @@ _LOOK_NETWORK = Need(
     "LookAtNetworks",
     (
         "ec2:DescribeAvailabilityZones", "ec2:DescribeFlowLogs", "ec2:DescribeInternetGateways",
-        "ec2:DescribeNatGateways", "ec2:DescribeNetworkInterfaces", "ec2:DescribeRouteTables",
+        "ec2:DescribeNatGateways", "ec2:DescribeNetworkAcls", "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeRouteTables",
         "ec2:DescribeSecurityGroupRules", "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeTags",
         "ec2:DescribeVpcAttribute", "ec2:DescribeVpcEndpoints", "ec2:DescribeVpcs", "ec2:DescribePrefixLists",
     ),
@@ -104,7 +113,13 @@ _LOOK_AUTHORITIES = Need(
 _LOOK_SECRETS = Need(
     "LookAtSecrets", ("secretsmanager:DescribeSecret", "secretsmanager:GetResourcePolicy"), _SECRETS, "tag-on-resource"
 )
-_READ_SECRETS = Need("ReadCredentials", ("secretsmanager:GetSecretValue",), _SECRETS, "tag-on-resource")
+#: The last one: the credentials of workers' REST interfaces, where a target has such a thing.
+_READ_SECRETS = Need(
+    "ReadCredentials",
+    ("secretsmanager:GetSecretValue",),
+    (*_SECRETS, "arn:aws:secretsmanager:{region}:{account}:secret:kafkaconnect!ephk-{lease}-*"),
+    "tag-on-resource",
+)
 _USE_KEYS = Need("UseKeys", ("kms:Decrypt", "kms:GenerateDataKey"), _KEYS, "tag-on-resource")
 _ISSUE = Need("IssueCertificates", ("acm-pca:IssueCertificate",), _AUTHORITIES, "tag-on-resource")
 _LOOKING = (
@@ -188,7 +203,13 @@ _MAKE_CONNECT = (
          ("arn:aws:s3:::ephk-{lease}-{account}/plugins/*",)),
 )  # fmt: skip
 
+_REMOVE_DECOYS = (
+    Need("RemoveDecoyBuckets", ("s3:DeleteBucket", "s3:ListBucket"), _DECOY_BUCKETS),
+    Need("RemoveDecoyObjects", ("s3:DeleteObject",), _DECOY_OBJECTS),
+    Need("RemoveDecoySecrets", ("secretsmanager:DeleteSecret",), _DECOY_SECRETS),
+)
 _REMOVE = (
+    *_REMOVE_DECOYS,
     Need(
         "RemoveNetwork",
         (
@@ -234,6 +255,21 @@ _TRY_BUCKETS = Need(
 )
 _TRY_ALARMS = Need("TryAlarms", ("cloudwatch:SetAlarmState",), _ALARMS)
 _TRY_QUEUES = Need("TryQueues", ("sqs:DeleteMessage", "sqs:ReceiveMessage"), _QUEUES)
+_TRY_OTHER_BUCKETS = Need("TryOtherBuckets", ("s3:CreateBucket", "s3:DeleteBucket"), _PROBE_BUCKETS)
+_TRY_OTHER_OBJECTS = Need("TryOtherObjects", ("s3:DeleteObject", "s3:PutObject"), _PROBE_OBJECTS)
+_TRY_CONNECT = Need("TryConnectors", ("kafkaconnect:RestartConnector",), _CONNECTORS)
+_ASK_SIMULATION = Need("AskTheProvidersSimulation", ("iam:SimulatePrincipalPolicy",), _ROLES)
+_READ_LOGS = Need("ReadLogs", ("logs:DescribeLogStreams", "logs:FilterLogEvents", "logs:GetLogEvents"), _LOG_GROUPS)
+_MAKE_DECOYS = (
+    Need("MakeDecoyBuckets", ("s3:CreateBucket", "s3:PutBucketTagging"), _DECOY_BUCKETS),
+    Need("FillDecoyBuckets", ("s3:GetObject", "s3:PutObject"), _DECOY_OBJECTS),
+    Need(
+        "MakeDecoySecrets",
+        ("secretsmanager:CreateSecret", "secretsmanager:TagResource"),
+        _DECOY_SECRETS,
+        "tag-on-request",
+    ),
+)
 _WATCH = Need(
     "LookAtMetricsAndTrails",
     (
@@ -241,7 +277,11 @@ _WATCH = Need(
         "cloudtrail:LookupEvents", "cloudwatch:GetMetricStatistics",
     ),
 )  # fmt: skip
-_TRYING = (_TRY_BUCKETS, _TRY_ALARMS, _TRY_QUEUES, _WATCH)
+_TRYING = (
+    _TRY_BUCKETS, _TRY_OTHER_BUCKETS, _TRY_OTHER_OBJECTS, _TRY_CONNECT, _TRY_ALARMS, _TRY_QUEUES, _READ_LOGS, _WATCH,
+    _ASK_SIMULATION,
+    *_MAKE_DECOYS, *_REMOVE_DECOYS,
+)  # fmt: skip
 CONNECT = (_READ_SECRETS, _USE_KEYS, _ISSUE, _BECOME)
 _REVIEW = Need("ReadAllOfIam", ("iam:GetAccountAuthorizationDetails",))
 # A failed or interrupted `up` takes down what it has made, so it may do what `down` may.

@@ -6,7 +6,7 @@ import json
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -20,6 +20,7 @@ from orchestrator.processes import wait_until
 from tests.embedded.conftest import World, end_world, new_world
 from tests.embedded.connect.held_back import compile_sink, zipped
 from tests.embedded.connect.tls_host import TlsHost
+from tests.embedded.pipeline import Pipeline
 
 SPEC = """
 name: connected
@@ -75,6 +76,7 @@ class Connected:
     environment: Environment
     session: AwsSession
     host: TlsHost | None
+    pipeline: Pipeline | None = None
 
     @property
     def connect(self) -> Any:
@@ -188,7 +190,9 @@ def connected() -> Iterator[Connected]:
     host = TlsHost(world.home)
     try:
         host.start()
-        yield bring_up(world, host)
+        made = bring_up(world, host)
+        yield made
+        take_down(made)
     finally:
         end_world(world)
         host.stop()
@@ -200,14 +204,27 @@ def bring_up(world: World, host: TlsHost) -> Connected:
     (world.home / "host-ca.pem").write_text(host.authority.pem)
     compile_sink(world.home, declared=True)
     zipped(compile_sink(world.home, declared=False))
+    world.must("cloud", "start")
+    pipeline = Pipeline(world)
+    pipeline.may("up")
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("LEDGER_ACCOUNT", LEDGER_ACCOUNT)
-        world.must("cloud", "start")
         name, fields = THEIRS
         secrets = world.administrator().client("secretsmanager")
         secrets.create_secret(Name=name, SecretString=json.dumps(fields))
-        lease = world.must("up", file, "--json").json()
-    return connected_to(world, lease, host)
+        lease = pipeline.must("up", file, "--json").json()
+    return replace(connected_to(world, lease, host), pipeline=pipeline)
+
+
+def take_down(made: Connected) -> None:
+    """Take the environment down with what `down` needs: without one action it says so, and with all it is done."""
+    assert made.pipeline is not None
+    action = "kafkaconnect:DeleteConnector"
+    made.pipeline.may("down", but=action)
+    kept = made.pipeline.ephk("down", made.environment.name)
+    assert (kept.status, f"not authorized to perform: {action}" in kept.out) == (4, True), kept.err + kept.out
+    made.pipeline.may("down")
+    made.pipeline.must("down", made.environment.name)
 
 
 def connected_to(world: World, lease: dict[str, Any], host: TlsHost | None = None) -> Connected:

@@ -123,3 +123,22 @@ def test_the_rest_interface_is_used_as_it_is_printed(connected: Connected) -> No
     )
     assert client.call("GET", "/connectors") == [connected.connector("canary-sink").full_name]
     client.close()
+
+
+def test_verify_needs_no_more_than_its_policy_and_no_less(connected: Connected, tmp_path: Path) -> None:
+    pipeline, name = connected.pipeline, connected.environment.name
+    assert pipeline is not None
+    pipeline.may("verify")
+    done = pipeline.ephk("verify", name, "--contract", "connect.*", "--report", tmp_path, "--json")
+    results = done.json()["results"]
+    assert not (lacking := [f"{r['id']}: {r['reason']}" for r in results if r["status"] != "verified"]), "\n".join(
+        lacking
+    )
+    assert len(results) == CONTRACTS
+    for but, contract in (
+        ("kafkaconnect:DescribeConnector", "connect.connector.running"),
+        ("ec2:DescribeSecurityGroupRules", "connect.egress"),
+    ):
+        pipeline.may("verify", but=but)
+        (result,) = pipeline.ephk("verify", name, "--contract", contract, "--json").json()["results"]
+        assert (result["status"], but in result["reason"]) == ("error", True), result

@@ -30,6 +30,7 @@ from orchestrator.tags import Provenance, rfc3339
 from orchestrator.teardown.orphans import find_orphans, prove_gone, reap_orphans
 from tests.ci_api import GITHUB_PATH, Ci
 from tests.embedded.conftest import Orders, World, new_world
+from tests.embedded.pipeline import Pipeline
 from tests.identity_provider import IdentityProvider
 from tests.ledger_suite import LedgerSuite, OpenLedger
 
@@ -90,15 +91,24 @@ def keys(orders: Orders) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def account(keys: dict[str, str], orders: Orders) -> Iterator[Account]:
-    machine = AwsWorld(new_world("admin").home, keys)
+    """Set up and taken back by a role that has the least policy of `bootstrap` and nothing else."""
+    role = Pipeline(orders.world, "set-up")
+    role.may("bootstrap")
+    machine = AwsWorld(new_world("admin").home, {**keys, **role.keys()})
     bootstrap = ("bootstrap", "--provider", "embedded", "--json")
     first = machine.must(*bootstrap, "--ci-issuer", ISSUER, "--ci-subject", SUBJECT).json()
     again = machine.must(*bootstrap).json()
     assert again["record"] == first["record"]
     yield Account(keys, first["record"], again["resources"], orders.world.state / "cloud")
+    role.may("bootstrap", but="scheduler:DeleteSchedule")
+    refused = machine.ephk(*bootstrap, "--destroy", "--yes")
+    assert refused.status != 0
+    assert "not authorized to perform: scheduler:DeleteSchedule" in refused.err + refused.out
+    role.may("bootstrap")
     machine.must(*bootstrap, "--destroy", "--yes")
     assert not (machine.state).exists()
     machine.home.rmdir()
+    role.remove()
 
 
 class TestS3LedgerOnTheCloud(LedgerSuite):
