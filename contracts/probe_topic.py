@@ -42,14 +42,10 @@ def create(
         ProbeError: the operator may not create it, or a broker does not show it in time.
     """
     watch.waiting(f"the operator to create topic {name}")
-    code, message = requests.create_topic(
-        _controller(access, watch),
-        name,
-        partitions=partitions,
-        replicas=replicas or min(3, access.environment.cluster.brokers),
-        timeout_ms=_TIMEOUT_MS,
-        config=config,
+    topic = requests.NewTopic(
+        name, partitions, replicas or min(3, access.environment.cluster.brokers), dict(config or {})
     )
+    code, message = requests.create_topics(_controller(access, watch), [topic], timeout_ms=_TIMEOUT_MS)[name]
     if code not in (0, _EXISTS):
         raise ProbeError(f"the operator may not create topic {name}: {error_name(code)} {message}".rstrip())
     access.on_close(lambda: delete(access, name))

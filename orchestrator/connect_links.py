@@ -209,10 +209,10 @@ def prepare_canary(source: Environment, session: AwsSession) -> None:
 
     replicas = min(3, source.cluster.brokers)
     with Access(source, session) as access:
-        config = access.librdkafka(access.operator, Watch(_REQUEST_S))
-        KafkaAdmin(config).create_missing(
+        KafkaAdmin(access).create_missing(
             [Topic(name=MIRROR_CANARY, partitions=_CANARY_PARTITIONS, replication_factor=replicas)]
         )
+        config = access.librdkafka(access.operator, Watch(_REQUEST_S))
         _begin_group({**config, "group.id": MIRROR_CANARY, "enable.auto.commit": False, "log_level": 0})
 
 

@@ -1,4 +1,4 @@
-"""Topics and ACLs through Kafka's Admin API, as the operator role over the IAM listener.
+"""Topics and ACLs through Kafka's admin requests, as the operator role over the IAM listener.
 
 MSK has no super user: an IAM role with `kafka-cluster:*` on the cluster is the only identity that can create
 the first topic and the first ACL ("IAM access control", Amazon MSK Developer Guide).
@@ -6,28 +6,28 @@ the first topic and the first ACL ("IAM access control", Amazon MSK Developer Gu
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import Future
-from typing import Any
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
-from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import (
-    AclBinding,
-    AclBindingFilter,
-    AclOperation,
-    AclPermissionType,
-    AdminClient,
-    NewTopic,
-    ResourcePatternType,
-    ResourceType,
-)
+from confluent_kafka import KafkaError
+from confluent_kafka.admin import AclBinding, AclOperation, AclPermissionType, ResourcePatternType, ResourceType
 
+from contracts.access import Access
+from contracts.model import ProbeError, Watch
+from contracts.wire import BrokerConnection, WireError, error_name, requests
+from contracts.wire.acl_requests import Acl, create_acls, describe_acls
 from orchestrator.environment import Principal, Topic
 from orchestrator.errors import EphkError
 from orchestrator.processes import wait_until
 
+T = TypeVar("T")
+
 _REQUEST_TIMEOUT_S = 20.0
 _VISIBLE_DEADLINE_S = 30.0
+#: Seconds between two attempts to reach a broker, and between two looks at what it shows.
+_RETRY_S, _POLL_S = 0.5, 0.02
+_NEXT_STEP = "Check the operator role's kafka-cluster permissions and the IAM listener."
 _ANY_HOST = "*"
 _PATTERNS = {"literal": ResourcePatternType.LITERAL, "prefixed": ResourcePatternType.PREFIXED}
 
@@ -64,45 +64,44 @@ def _allow(
 
 
 class KafkaAdmin:
-    """One Admin client for a cluster.
+    """The operator's requests to a cluster, over the product's own wire client.
+
+    Not librdkafka's Admin client: that one sleeps for a whole second until its first OAUTHBEARER token has come, on the
+    way of every `up`.
 
     Args:
-        config: librdkafka client configuration of the operator.
+        access: the way into the environment; its operator is who asks.
     """
 
-    def __init__(self, config: Mapping[str, Any]) -> None:
-        self._errors: list[str] = []
-        # What it meets comes through the callback; its own lines would go on while the brokers are taken down.
-        self._client = AdminClient({**config, "error_cb": self._remember, "log_level": 0})
-        self._client.poll(0)  # an OAUTHBEARER token is fetched by the callback, which needs a poll
-
-    def _remember(self, error: KafkaError) -> None:
-        self._errors.append(error.str())
+    def __init__(self, access: Access) -> None:
+        self._access = access
 
     def create(self, topics: Sequence[Topic], principals: Sequence[Principal]) -> None:
-        """Create topics and ACLs together, and wait until the brokers show them all.
+        """Create topics and ACLs, and wait until the brokers show them all.
 
         Raises:
             EphkError: a broker refused one, or they were not visible in time.
         """
-        bindings = acl_bindings(principals)
-        pending: dict[str, Future[Any]] = {}
+        acls = [_wire_acl(binding) for binding in acl_bindings(principals)]
         if topics:
-            futures = self._client.create_topics(
-                [
-                    NewTopic(topic.name, topic.partitions, topic.replication_factor, config=dict(topic.config))
-                    for topic in topics
-                ],
-                request_timeout=_REQUEST_TIMEOUT_S,
+            new = [
+                requests.NewTopic(topic.name, topic.partitions, topic.replication_factor, topic.config)
+                for topic in topics
+            ]
+            answers = self._ask(
+                f"topic {', '.join(topic.name for topic in topics)}",
+                lambda broker: requests.create_topics(broker, new, timeout_ms=int(_REQUEST_TIMEOUT_S * 1000)),
             )
-            pending |= {f"topic '{name}'": future for name, future in futures.items()}
-        if bindings:
-            acls = self._client.create_acls(bindings, request_timeout=_REQUEST_TIMEOUT_S)
-            pending |= {f"ACL {_describe(binding)}": future for binding, future in acls.items()}
-        for what, future in pending.items():
-            self._result(what, future)
+            for name, (code, message) in answers.items():
+                # One that exists was made by an attempt before this one; whether it is as declared is looked at later.
+                if code != KafkaError.TOPIC_ALREADY_EXISTS:
+                    _accept(f"topic '{name}'", code, message)
+        if acls:
+            made = self._ask("the ACLs", lambda broker: create_acls(broker, acls))
+            for acl, (code, message) in zip(acls, made, strict=True):
+                _accept(f"ACL {acl.principal} {acl.operation} {acl.kind} '{acl.name}'", code, message)
         self._wait_for_topics(topics)
-        self._wait_for_acls(bindings)
+        self._wait_for_acls(acls)
 
     def create_missing(self, topics: Sequence[Topic]) -> None:
         """Create those of the topics that do not exist.
@@ -110,53 +109,68 @@ class KafkaAdmin:
         Raises:
             EphkError: a broker refused one, or they were not visible in time.
         """
-        present = self._client.list_topics(timeout=_REQUEST_TIMEOUT_S).topics
+        present = self._ask("a question for its topics", lambda broker: requests.metadata(broker, None)).topics
         self.create([topic for topic in topics if topic.name not in present], [])
 
-    def _result(self, what: str, future: Future[Any]) -> Any:
-        try:
-            return future.result(timeout=_REQUEST_TIMEOUT_S + 5)
-        except (KafkaException, TimeoutError) as error:
-            if isinstance(error, KafkaException) and error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
-                return None  # an attempt before this one made it; whether it is as declared is looked at afterwards
-            cause = error.args[0].str() if isinstance(error, KafkaException) else "no answer in time"
-            # librdkafka's own message is often just "timed out"; the reason arrived through error_cb.
-            raise EphkError(
-                f"the brokers did not accept {what}: {cause}",
-                details=tuple(dict.fromkeys(self._errors))[-3:],
-                next_step="Check the operator role's kafka-cluster permissions and the IAM listener.",
-            ) from None
+    def _ask(self, what: str, ask: Callable[[BrokerConnection], T]) -> T:
+        """Ask one broker; when it cannot be reached or refuses to know the operator, try again until there is no time.
+
+        A role is new here, and AWS takes seconds to make one known everywhere.
+        """
+        watch = Watch(_REQUEST_TIMEOUT_S)
+        while True:
+            try:
+                return ask(self._access.any_connection(self._access.operator, watch))
+            except (WireError, ProbeError) as error:
+                if watch.remaining() <= _RETRY_S:
+                    raise EphkError(f"the brokers did not accept {what}: {error}", next_step=_NEXT_STEP) from None
+                self._access.forget_brokers()
+                time.sleep(_RETRY_S)
 
     def _wait_for_topics(self, topics: Sequence[Topic]) -> None:
         wanted = {topic.name: topic.partitions for topic in topics}
 
         def visible() -> bool:
-            known = self._client.list_topics(timeout=_REQUEST_TIMEOUT_S).topics
+            known = self._ask("a question for its topics", lambda broker: requests.metadata(broker, [*wanted])).topics
             return all(
                 name in known
-                and len(known[name].partitions) == partitions
-                and all(partition.leader >= 0 for partition in known[name].partitions.values())
+                and len(known[name].leaders) == partitions
+                and all(leader >= 0 for leader in known[name].leaders.values())
                 for name, partitions in wanted.items()
             )
 
-        if wanted and not wait_until(visible, deadline_s=_VISIBLE_DEADLINE_S, poll_s=0.05):
+        if wanted and not wait_until(visible, deadline_s=_VISIBLE_DEADLINE_S, poll_s=_POLL_S):
             raise EphkError(
                 f"not every partition of {', '.join(wanted)} has a leader after {_VISIBLE_DEADLINE_S:.0f} s"
             )
 
-    def _wait_for_acls(self, bindings: Sequence[AclBinding]) -> None:
+    def _wait_for_acls(self, acls: Sequence[Acl]) -> None:
         """Poll until brokers show the ACLs: the request returns before they are applied."""
-        anything = AclBindingFilter(
-            ResourceType.ANY, None, ResourcePatternType.ANY, None, None, AclOperation.ANY, AclPermissionType.ANY
-        )
 
         def visible() -> bool:
-            shown = self._client.describe_acls(anything, request_timeout=_REQUEST_TIMEOUT_S).result()
-            return set(bindings) <= set(shown)
+            code, shown = self._ask("a question for its ACLs", describe_acls)
+            _accept("a question for its ACLs", code, "")
+            return set(acls) <= set(shown)
 
-        if bindings and not wait_until(visible, deadline_s=_VISIBLE_DEADLINE_S, poll_s=0.05):
+        if acls and not wait_until(visible, deadline_s=_VISIBLE_DEADLINE_S, poll_s=_POLL_S):
             raise EphkError(f"the ACLs are not visible on the brokers after {_VISIBLE_DEADLINE_S:.0f} s")
 
 
-def _describe(binding: AclBinding) -> str:
-    return f"{binding.principal} {binding.operation.name} {binding.restype.name} '{binding.name}'"
+def _accept(what: str, code: int, message: str) -> None:
+    """Raise what the broker's answer says, unless that is that all is well."""
+    if code != 0:
+        raise EphkError(
+            f"the brokers did not accept {what}: {error_name(code)} {message}".rstrip(), next_step=_NEXT_STEP
+        )
+
+
+def _wire_acl(binding: AclBinding) -> Acl:
+    return Acl(
+        kind=binding.restype.name.lower(),
+        name=binding.name,
+        pattern=binding.resource_pattern_type.name.lower(),
+        principal=binding.principal,
+        host=binding.host,
+        operation=binding.operation.name,
+        deny=binding.permission_type is AclPermissionType.DENY,
+    )

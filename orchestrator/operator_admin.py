@@ -10,7 +10,6 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from contracts.access import Access
-from contracts.model import Watch
 from orchestrator import describe
 from orchestrator.aws import AwsSession
 from orchestrator.engine.events import Done
@@ -20,8 +19,6 @@ from orchestrator.lease import Lease
 from orchestrator.spec import EnvironmentSpec
 from orchestrator.target import Target
 
-#: Seconds for the operator's credentials.
-_DEADLINE_S = 30.0
 _CLUSTER = "aws:msk/cluster:Cluster"
 _POLICY = ("aws:iam/rolePolicy:RolePolicy", "operator")
 _ROLE = ("aws:iam/role:Role", "operator")
@@ -63,8 +60,7 @@ class OperatorAdmin:
 
     def _create(self, environment: Environment) -> None:
         with Access(environment, self._session) as access:
-            admin = KafkaAdmin(access.librdkafka(access.operator, Watch(_DEADLINE_S)))
-        admin.create(environment.topics, environment.principals)
+            KafkaAdmin(access).create(environment.topics, environment.principals)
 
     def finish(self, environment: Environment) -> None:
         """Wait until topics and ACLs are there; makes them now when that could not be done early.

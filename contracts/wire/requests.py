@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from contracts.wire import codec
@@ -61,6 +61,16 @@ class TopicMetadata:
     in_sync: dict[int, int]
     placement: dict[int, tuple[int, ...]]
     operations: frozenset[str] | None
+
+
+@dataclass(frozen=True)
+class NewTopic:
+    """A topic that is to be created."""
+
+    name: str
+    partitions: int
+    replicas: int
+    config: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -272,23 +282,22 @@ def list_offset(connection: BrokerConnection, topic: str, partition: int, which:
     return _only(reader.array(lambda: (reader.string(), reader.array(answer))))
 
 
-def create_topic(
-    connection: BrokerConnection,
-    topic: str,
-    *,
-    partitions: int,
-    replicas: int,
-    timeout_ms: int,
-    config: Mapping[str, str] | None = None,
-) -> tuple[int, str]:
-    """Create a topic (ask the controller) and return (error code, message)."""
-    settings = codec.array([codec.string(name) + codec.string(value) for name, value in (config or {}).items()])
-    wanted = codec.string(topic) + codec.int32(partitions) + codec.int16(replicas) + codec.array([]) + settings
-    reader = connection.request(
-        _CREATE_TOPICS, 2, codec.array([wanted]) + codec.int32(timeout_ms) + codec.boolean(False)
-    )
+def create_topics(
+    connection: BrokerConnection, topics: Sequence[NewTopic], *, timeout_ms: int
+) -> dict[str, tuple[int, str]]:
+    """Create topics and return (error code, message) by name; a KRaft broker passes it on to the controller."""
+    wanted = [
+        codec.string(topic.name)
+        + codec.int32(topic.partitions)
+        + codec.int16(topic.replicas)
+        + codec.array([])  # no assignment of our own
+        + codec.array([codec.string(name) + codec.string(value) for name, value in topic.config.items()])
+        for topic in topics
+    ]
+    body = codec.array(wanted) + codec.int32(timeout_ms) + codec.boolean(False)
+    reader = connection.request(_CREATE_TOPICS, 2, body, timeout_s=max(connection.timeout_s, timeout_ms / 1000))
     reader.int32()
-    return reader.array(lambda: (reader.string(), (reader.int16(), reader.string())))[0][1]
+    return dict(reader.array(lambda: (reader.string(), (reader.int16(), reader.string()))))
 
 
 def delete_topic(connection: BrokerConnection, topic: str, *, timeout_ms: int) -> int:

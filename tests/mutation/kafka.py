@@ -126,9 +126,7 @@ def _make(scene: Scene, topic: str) -> None:
     declared = [found for found in scene.environment.topics if found.name == topic]
     gone = lambda: topic not in scene.admin.list_topics(timeout=_ANSWER_S).topics  # noqa: E731
     assert wait_until(gone, deadline_s=SETTLE_S)
-    made = KafkaAdmin.__new__(KafkaAdmin)
-    made._client, made._errors = scene.admin, []
-    made.create(declared, [])
+    KafkaAdmin(scene._access).create(declared, [])
 
 
 @contextmanager

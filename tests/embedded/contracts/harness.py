@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from confluent_kafka.admin import AdminClient
 from cryptography import x509
 from moto.backends import get_backend
 from moto.server import ThreadedMotoServer
@@ -94,7 +95,7 @@ class Harness:
     environment: Environment
     session: AwsSession
     brokers: BrokerCluster
-    admin: KafkaAdmin
+    admin: AdminClient
 
     def access(self, environment: Environment | None = None) -> Access:
         return Access(environment or self.environment, self.session)
@@ -144,8 +145,9 @@ class Machinery:
         access = Access(environment, session)
         from contracts.model import Watch
 
-        admin = KafkaAdmin(access.librdkafka(access.operator, Watch(60)))
-        admin.create(environment.topics, environment.principals)
+        KafkaAdmin(access).create(environment.topics, environment.principals)
+        admin = AdminClient(access.librdkafka(access.operator, Watch(60)))
+        admin.poll(0)  # the token comes through a callback
         self.harness = Harness(environment, session, self.brokers, admin)
         return self.harness
 

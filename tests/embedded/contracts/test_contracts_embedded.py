@@ -99,7 +99,7 @@ def test_probing_leaves_no_record_no_topic_and_no_group(harness: Harness) -> Non
     with harness.access() as access:
         topics = requests.metadata(access.any_connection(access.operator, Watch(60)), None).topics
     assert topics.keys() - INTERNAL == {"orders", "audit", "latest"}
-    groups = harness.admin._client.list_consumer_groups().result()
+    groups = harness.admin.list_consumer_groups().result()
     assert [group.group_id for group in groups.valid if group.group_id.startswith("ephk-probe")] == []
     after = spans(harness, "orders")
     assert all(low == high for low, high in after)
@@ -133,7 +133,7 @@ def test_a_missing_grant_fails_the_allow_contract(harness: Harness) -> None:
 def extra_acl(harness: Harness, resource: ResourceType, name: str, operation: AclOperation) -> Iterator[None]:
     fields = (resource, name, ResourcePatternType.LITERAL, "User:reader", "*", operation, AclPermissionType.ALLOW)
     binding, pattern = AclBinding(*fields), AclBindingFilter(*fields)
-    admin = harness.admin._client
+    admin = harness.admin
     admin.create_acls([binding])[binding].result()
     try:
         assert wait_until(lambda: admin.describe_acls(pattern).result() == [binding], deadline_s=60)

@@ -55,7 +55,7 @@ def test_an_acl_that_nobody_declared_is_drift(harness: Harness) -> None:
     fields = (ResourceType.TOPIC, "o", ResourcePatternType.PREFIXED, "User:reader", "*")
     binding = AclBinding(*fields, AclOperation.WRITE, AclPermissionType.ALLOW)
     pattern = AclBindingFilter(*fields, AclOperation.WRITE, AclPermissionType.ALLOW)
-    admin = harness.admin._client
+    admin = harness.admin
     admin.create_acls([binding])[binding].result()
     try:
         assert wait_until(lambda: admin.describe_acls(pattern).result() == [binding], deadline_s=60)
@@ -103,7 +103,7 @@ def test_an_acl_that_is_gone_is_drift(harness: Harness) -> None:
     fields = (ResourceType.GROUP, "readers", ResourcePatternType.LITERAL, "User:reader", "*")
     binding = AclBinding(*fields, AclOperation.READ, AclPermissionType.ALLOW)
     pattern = AclBindingFilter(*fields, AclOperation.READ, AclPermissionType.ALLOW)
-    admin = harness.admin._client
+    admin = harness.admin
     admin.delete_acls([pattern])[pattern].result()
     try:
         assert wait_until(lambda: not admin.describe_acls(pattern).result(), deadline_s=60)
@@ -115,7 +115,7 @@ def test_an_acl_that_is_gone_is_drift(harness: Harness) -> None:
 
 
 def test_a_topic_whose_configuration_was_changed_is_not_as_declared(harness: Harness) -> None:
-    admin = harness.admin._client
+    admin = harness.admin
 
     def set_policy(value: str) -> None:
         entry = ConfigEntry("cleanup.policy", value, incremental_operation=AlterConfigOpType.SET)
@@ -138,7 +138,7 @@ def test_a_topic_that_does_not_exist_is_not_as_declared(harness: Harness) -> Non
 
 
 def test_brokers_that_compress_again_fail_the_codecs(harness: Harness) -> None:
-    admin = harness.admin._client
+    admin = harness.admin
 
     def set_codec(operation: AlterConfigOpType) -> None:
         for broker in admin.list_topics(timeout=60).brokers:

@@ -46,7 +46,7 @@ def test_a_killed_application_counts_everything_once(harness: Harness, applicati
     with harness.access() as access:
         acls = describe_acls(access.any_connection(access.operator, Watch(20)))
     assert [acl for acl in acls if acl.name.startswith("ephk-probe")] == []
-    groups = harness.admin._client.list_consumer_groups().result().valid
+    groups = harness.admin.list_consumer_groups().result().valid
     assert [group.group_id for group in groups if group.group_id.startswith("ephk-probe")] == []
 
 

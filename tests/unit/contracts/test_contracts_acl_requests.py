@@ -1,12 +1,14 @@
-"""Listing ACLs on the wire."""
+"""Listing and making ACLs on the wire."""
 
 from __future__ import annotations
 
 from typing import cast
 
+import pytest
+
 from contracts.iam.decoys import prefix
 from contracts.wire import BrokerConnection, codec
-from contracts.wire.acl_requests import Acl, describe_acls
+from contracts.wire.acl_requests import Acl, create_acls, describe_acls
 from contracts.wire.codec import Reader
 
 
@@ -51,6 +53,26 @@ def test_every_acl_is_asked_for_and_read() -> None:
 def test_a_refusal_is_its_code() -> None:
     (code, acls), _ = ask(codec.int32(0) + codec.int16(31) + codec.string("no") + codec.array([]))
     assert (code, acls) == (31, [])
+
+
+def test_acls_are_made_in_one_request_and_answered_one_by_one() -> None:
+    answers = [codec.int16(0) + codec.string(None), codec.int16(31) + codec.string("no")]
+    broker = _Broker(codec.int32(0) + codec.array(answers))
+    wanted = [
+        Acl("topic", "o", "literal", "User:a", "*", "WRITE", False),
+        Acl("group", "g", "prefixed", "User:b", "*", "READ", True),
+    ]
+    assert create_acls(cast(BrokerConnection, broker), wanted) == [(0, ""), (31, "no")]
+    first = b"\x02\x00\x01o\x03\x00\x06User:a\x00\x01*\x04\x03"
+    second = b"\x03\x00\x01g\x04\x00\x06User:b\x00\x01*\x03\x02"
+    assert broker.asked == (30, 1, b"\x00\x00\x00\x02" + first + second)
+
+
+def test_an_acl_that_kafka_does_not_know_is_not_sent() -> None:
+    broker = _Broker(b"")
+    with pytest.raises(KeyError, match="99"):
+        create_acls(cast(BrokerConnection, broker), [Acl("group", "g", "literal", "User:b", "*", "99", False)])
+    assert broker.asked is None
 
 
 def test_the_name_of_a_decoy_leads_from_the_lease_and_does_not_contain_it() -> None:
