@@ -241,7 +241,7 @@ MUTATIONS = (
         "key-everybody",
         "the key's policy lets everybody decrypt",
         lambda s: key_policy(s, "*", "kms:Decrypt"),
-        ("policy.key.own-account",),
+        ("policy.key.own-account", "iam.lint.public-principal"),
     ),
     Mutation(
         "key-rotation",
