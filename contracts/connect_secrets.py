@@ -92,7 +92,8 @@ def _values_referred_to(access: Access, watch: Watch) -> dict[str, list[str]]:
             text = access.client("secretsmanager").get_secret_value(SecretId=name)["SecretString"]
         except ClientError as error:
             code = error.response["Error"]["Code"]
-            raise ProbeError(f"the secret {name} cannot be read ({code}), so it cannot be looked for") from None
+            asked = f"secretsmanager:GetSecretValue answered {code}"
+            raise ProbeError(f"the secret {name} cannot be read ({asked}), so it cannot be looked for") from None
         document = json.loads(text) if text.lstrip().startswith("{") else {"": text}
         access.credentials.secret_values.update(str(value) for value in document.values())
         fields[name] = sorted(document)

@@ -59,7 +59,20 @@ _FIRST_WAIT_S = 0.1
 _LONGEST_WAIT_S = 5.0
 
 #: Operations that end in the same state when they are done twice.
-_REPEATABLE = ("Get", "List", "Describe", "Head", "Put", "Delete", "Tag", "Untag", "BatchGet", "Lookup", "Simulate")
+_REPEATABLE = (
+    "Get",
+    "List",
+    "Describe",
+    "Head",
+    "Put",
+    "Delete",
+    "Tag",
+    "Untag",
+    "BatchGet",
+    "Lookup",
+    "Simulate",
+    "Filter",
+)
 
 
 def is_retryable(error: BaseException, operation: OperationModel) -> bool:

@@ -146,8 +146,8 @@ def _text(fields: Mapping[str, Any], *names: str) -> str:
 
 
 def _iam(fields: Mapping[str, Any], moto: MotoState, operation: str) -> str:
-    """Return what an operation of IAM changes: the profile or group that gets a member, not the member."""
-    if arn := _text(fields, "OpenIDConnectProviderArn", "SAMLProviderArn"):
+    """Return what an operation of IAM changes or asks about: the profile or group that gets a member, not that one."""
+    if arn := _text(fields, "OpenIDConnectProviderArn", "SAMLProviderArn", "PolicySourceArn"):
         return arn
     if operation == "CreateOpenIDConnectProvider":
         return f"arn:aws:iam::{moto.account_id}:oidc-provider/{_text(fields, 'Url').removeprefix('https://')}"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.connect_rest import ConnectRest
-from tests.embedded.connect.conftest import Connected
+from tests.embedded.connect.conftest import THEIRS, Connected
 
 CONTRACTS = 16
 
@@ -24,6 +24,27 @@ def test_a_sound_environment_is_verified_throughout(connected: Connected) -> Non
     about_passwords = ("connect.rest.auth.required", "connect.secrets.not-exposed")
     shown = [r.as_dict()["evidence"] for r in found.values() if r.id not in about_passwords]
     assert "password" not in str(shown)
+
+
+def test_verify_needs_no_more_than_its_policy_and_no_less(connected: Connected, tmp_path: Path) -> None:
+    pipeline, name = connected.pipeline, connected.environment.name
+    assert pipeline is not None
+    pipeline.may("verify")
+    done = pipeline.ephk("verify", name, "--contract", "connect.*", "--report", tmp_path, "--json")
+    results = done.json()["results"]
+    lacking = {r["id"]: r["reason"] for r in results if r["status"] != "verified"}
+    # Somebody else's secret has a name that no policy of ours can know.
+    assert list(lacking) == ["connect.secrets.not-exposed"], lacking
+    assert "secretsmanager:GetSecretValue" in lacking["connect.secrets.not-exposed"]
+    assert THEIRS[0] in lacking["connect.secrets.not-exposed"]
+    assert len(results) == CONTRACTS
+    for but, contract in (
+        ("kafkaconnect:DescribeConnector", "connect.connector.running"),
+        ("ec2:DescribeSecurityGroupRules", "connect.egress"),
+    ):
+        pipeline.may("verify", but=but)
+        (result,) = pipeline.ephk("verify", name, "--contract", contract, "--json").json()["results"]
+        assert (result["status"], but in result["reason"]) == ("error", True), result
 
 
 def test_to_an_environment_that_declares_no_connect_nothing_of_it_applies(connected: Connected) -> None:
@@ -123,22 +144,3 @@ def test_the_rest_interface_is_used_as_it_is_printed(connected: Connected) -> No
     )
     assert client.call("GET", "/connectors") == [connected.connector("canary-sink").full_name]
     client.close()
-
-
-def test_verify_needs_no_more_than_its_policy_and_no_less(connected: Connected, tmp_path: Path) -> None:
-    pipeline, name = connected.pipeline, connected.environment.name
-    assert pipeline is not None
-    pipeline.may("verify")
-    done = pipeline.ephk("verify", name, "--contract", "connect.*", "--report", tmp_path, "--json")
-    results = done.json()["results"]
-    assert not (lacking := [f"{r['id']}: {r['reason']}" for r in results if r["status"] != "verified"]), "\n".join(
-        lacking
-    )
-    assert len(results) == CONTRACTS
-    for but, contract in (
-        ("kafkaconnect:DescribeConnector", "connect.connector.running"),
-        ("ec2:DescribeSecurityGroupRules", "connect.egress"),
-    ):
-        pipeline.may("verify", but=but)
-        (result,) = pipeline.ephk("verify", name, "--contract", contract, "--json").json()["results"]
-        assert (result["status"], but in result["reason"]) == ("error", True), result

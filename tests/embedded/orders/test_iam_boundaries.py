@@ -429,18 +429,31 @@ def test_what_a_killed_run_leaves_is_removed_and_counts_for_no_lease(subject: Su
 
 def test_with_enforcement_off_every_refusal_fails_and_nothing_is_harmed(subject: Subject) -> None:
     scenario = subject.orders.world.state / "cloud" / "scenario.yaml"
+    opened: dict[str, Result] = {}
+    closed: dict[str, Result] = {}
+
+    # Brokers remember an answer for a second.
+    def let_through() -> bool:
+        opened.update(
+            subject.probe(
+                "iam.*.deny.*",
+                "acl.orders-batch.deny.*",
+                "iam.boundary.escalation",
+                "bucket.tls-only",
+                "network.endpoint.deny",
+                "network.endpoint.source",
+            )
+        )
+        return all(result.status == "failed" for result in opened.values())
+
     scenario.write_text("iam: {enforced: false}\n")
     try:
         with only_through_the_endpoint(subject):
-            open_cloud = subject.probe(
-                "iam.*.deny.*", "acl.orders-batch.deny.*", "iam.boundary.escalation", "bucket.tls-only",
-                "network.endpoint.deny", "network.endpoint.source",
-            )  # fmt: skip
+            assert wait_until(let_through, deadline_s=60), {
+                name: result.reason for name, result in opened.items() if result.status != "failed"
+            }
     finally:
         scenario.unlink()
-    assert {name: result.reason for name, result in open_cloud.items() if result.status != "failed"} == {}
-    # Brokers remember an answer for a second.
-    closed: dict[str, Result] = {}
 
     def refused_again() -> bool:
         closed.update(

@@ -87,6 +87,14 @@ def test_a_simulation_knows_boundaries_and_unknown_principals(desk: Desk, unique
     assert b"NoSuchEntity" in absent.body
 
 
+def test_who_may_ask_about_one_role_may_not_ask_about_another(desk: Desk, unique: Callable[[str], str]) -> None:
+    subject, other = desk.role(unique("app"), allow("s3:GetObject")), desk.role(unique("other"), allow("s3:GetObject"))
+    asker = desk.assume(desk.role(unique("asker"), allow("iam:SimulatePrincipalPolicy", f"{subject[:-4]}*")))
+    asked = {"Action": "SimulatePrincipalPolicy", "Version": "2010-05-08", "ActionNames.member.1": "s3:GetObject"}
+    statuses = [desk.form("iam", asker, **asked, PolicySourceArn=arn).status for arn in (subject, other)]
+    assert statuses == [200, 403]
+
+
 def test_custom_policies_are_simulated_page_by_page(desk: Desk) -> None:
     policy = json.dumps({"Version": "2012-10-17", "Statement": [*allow("s3:*")["Statement"], deny("s3:DeleteBucket")]})
     asked = {

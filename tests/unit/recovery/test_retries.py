@@ -137,9 +137,15 @@ def test_a_page_in_the_middle_is_asked_for_again(make: Callable[..., Any]) -> No
     assert [secret["Name"] for page in pages for secret in page["SecretList"]] == ["one", "two"]
 
 
-def test_an_answer_that_never_came_is_asked_for_again_where_that_does_no_harm(make: Callable[..., Any]) -> None:
+@pytest.mark.parametrize(
+    ("service", "operation", "fields"),
+    [("secretsmanager", "describe_secret", {"SecretId": "x"}), ("logs", "filter_log_events", {"logGroupName": "x"})],
+)
+def test_an_answer_that_never_came_is_asked_for_again_where_that_does_no_harm(
+    make: Callable[..., Any], service: str, operation: str, fields: dict[str, str]
+) -> None:
     Script.answers = [None, FINE]
-    make().describe_secret(SecretId="x")
+    getattr(make(service), operation)(**fields)
     assert asked() == 2
 
 
