@@ -63,7 +63,8 @@ class Access:
         self.session = session
         self.credentials = Credentials(environment, session)
         self._memo = Memo()
-        self._connections: dict[tuple[str, Address], BrokerConnection] = {}
+        self._connections: list[BrokerConnection] = []
+        self._closed = False
         self._lock = threading.Lock()
         self._topic_locks: dict[str, threading.Lock] = {}
         self._directory: Path | None = None
@@ -195,13 +196,16 @@ class Access:
             )
             connection.timeout_s = watch.patience(ANSWER_S)
             with self._lock:
-                self._connections[key] = connection
+                self._connections.append(connection)
+                closed = self._closed
+            if closed:  # by a run that did not wait for this probe any longer
+                connection.close()
             return connection
 
         connection = self._memo.get(("connection", key), connect, watch)
         if connection.stale():
             connection.close()
-            self._memo.forget(("connection", key))
+            self._memo.forget_result(("connection", key), connection)
             connection = self._memo.get(("connection", key), connect, watch)
         return connection
 
@@ -304,7 +308,7 @@ class Access:
             with contextlib.suppress(WireError, ProbeError, EphkError, ValueError):
                 action()
         with self._lock:
-            connections, self._connections = list(self._connections.values()), {}
+            connections, self._connections, self._closed = self._connections, [], True
             directory, self._directory = self._directory, None
         for connection in connections:
             connection.close()

@@ -61,6 +61,13 @@ class Memo:
         with self._lock:
             self._futures.pop(key, None)
 
+    def forget_result(self, key: Hashable, result: object) -> None:
+        """Let the next `get` ask again, unless somebody has done so and there is another result by now."""
+        with self._lock:
+            future = self._futures.get(key)
+            if future is not None and future.done() and future.exception() is None and future.result() is result:
+                del self._futures[key]
+
     def forget_failures(self, kind: str) -> None:
         """Let whatever has failed be tried again, among the keys that are tuples which begin with `kind`."""
         with self._lock:

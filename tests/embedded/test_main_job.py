@@ -54,7 +54,7 @@ def test_run_brings_up_verifies_runs_and_removes(world: World, tmp_path: Path) -
     )
     assert done.status == 0, done.err
     assert "100 orders produced and consumed" in done.out
-    assert "next:" not in done.out  # whoever runs it has nothing left to do
+    assert "\nnext:\n" not in done.out  # whoever runs it has nothing left to do
     report = json.loads((tmp_path / "report" / "report.json").read_text())
     assert report["summary"]["complete"]
     assert report["summary"]["failed"] == report["summary"]["error"] == 0

@@ -40,7 +40,7 @@ def test_verify_needs_no_more_than_its_policy_and_no_less(connected: Connected, 
     assert len(results) == CONTRACTS
     for but, contract in (
         ("kafkaconnect:DescribeConnector", "connect.connector.running"),
-        ("ec2:DescribeSecurityGroupRules", "connect.egress"),
+        ("ec2:DescribeSecurityGroups", "connect.egress"),
     ):
         pipeline.may("verify", but=but)
         (result,) = pipeline.ephk("verify", name, "--contract", contract, "--json").json()["results"]

@@ -84,6 +84,35 @@ def test_memo_asks_once_and_keeps_a_failure() -> None:
     assert memo.get("key", lambda: 7, Watch(1)) == 7
 
 
+def test_memo_forgets_a_result_that_nobody_has_replaced() -> None:
+    memo = Memo()
+    first = memo.get("key", object, Watch(1))
+    memo.forget_result("key", first)
+    second = memo.get("key", object, Watch(1))
+    memo.forget_result("key", first)  # who was slower to see that the first is stale takes the second
+    assert memo.get("key", object, Watch(1)) is second
+
+
+def test_a_connection_that_comes_after_the_end_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Connection:
+        timeout_s, closed = 0.0, False
+
+        def close(self) -> None:
+            self.closed = True
+
+        def stale(self) -> bool:
+            return False
+
+    made = access()
+    monkeypatch.setattr(Access, "principal_context", lambda *_: None)
+    monkeypatch.setattr(Access, "sasl", lambda *_: None)
+    monkeypatch.setattr("contracts.access.BrokerConnection", lambda *_, **__: Connection())
+    before = made.connection(WRITER, Address("localhost", 9096), Watch(5))
+    made.close()
+    after = made.connection(WRITER, Address("localhost", 9097), Watch(5))
+    assert (before.closed, after.closed) == (True, True)  # type: ignore[attr-defined]
+
+
 def test_memo_does_not_wait_longer_than_a_probe_may() -> None:
     memo, asking, end = Memo(), threading.Event(), threading.Event()
 
