@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contracts.access import Access
+from contracts.catalogue import contracts_for
 from contracts.diagnosis import explain
 from contracts.model import (
     DEADLINE_S,
@@ -28,7 +29,7 @@ from contracts.model import (
 )
 from contracts.needs import unmet
 from contracts.pace import Pace
-from contracts.registry import Registry, contracts_for
+from contracts.registry import Registry
 from contracts.selection import Selection
 from orchestrator.environment import Environment
 

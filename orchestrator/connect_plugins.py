@@ -10,7 +10,7 @@ from orchestrator.connect_spec import ConnectorSpec, ConnectSpec, PluginSpec
 from orchestrator.errors import UsageError
 from orchestrator.plugin_archives import ArchiveError, PluginContents, inspect
 from orchestrator.progress import Progress
-from orchestrator.target import Target
+from orchestrator.target_interface import Target
 from stacks.inputs import PluginInputs
 
 #: Classes that Connect itself brings along (its transforms and converters are not connectors).

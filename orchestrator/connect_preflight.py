@@ -19,7 +19,7 @@ from orchestrator.errors import UsageError
 from orchestrator.plugin_archives import java_release
 from orchestrator.progress import Progress
 from orchestrator.spec import EnvironmentSpec
-from orchestrator.target import Target
+from orchestrator.target_interface import Target
 from stacks.inputs import PluginInputs
 
 #: What MSK Connect runs Kafka Connect 3.7.x on ("Create custom plugins", Amazon MSK Developer Guide).

@@ -11,7 +11,7 @@ from orchestrator.connect_secrets import with_full_names
 from orchestrator.connect_spec import ConnectorSpec, ConnectSpec
 from orchestrator.environment import Connector, KafkaConnect, Link
 from orchestrator.errors import EphkError
-from orchestrator.target import Target
+from orchestrator.target_interface import Target
 
 
 def describe(

@@ -21,7 +21,7 @@ from orchestrator.environment import (
 )
 from orchestrator.lease import Lease
 from orchestrator.spec import EnvironmentSpec
-from orchestrator.target import Target
+from orchestrator.target_interface import Target
 from stacks.broker_settings import server_properties
 from stacks.inputs import (
     BrokerInputs,

@@ -8,7 +8,8 @@ from orchestrator import paths
 from orchestrator.aws import AwsSession
 from orchestrator.errors import EphkError
 from orchestrator.lease import Lease
-from orchestrator.target import CloudGoneError, target_of
+from orchestrator.target import target_of
+from orchestrator.target_interface import CloudGoneError
 
 if TYPE_CHECKING:  # Pulumi's SDK is loaded where it is used: most commands need it not
     from orchestrator.engine.stack import EnvironmentStack

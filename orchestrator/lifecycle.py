@@ -30,7 +30,8 @@ from orchestrator.progress import Progress
 from orchestrator.reports.report import Report
 from orchestrator.signals import Interrupted, interruptible
 from orchestrator.spec import EnvironmentSpec
-from orchestrator.target import Target, TargetName, target_named
+from orchestrator.target import target_named
+from orchestrator.target_interface import Target, TargetName
 from orchestrator.teardown.reaper_process import ensure_reaper
 from orchestrator.teardown.receipt import Receipt
 from orchestrator.teardown.way import Teardown

@@ -17,7 +17,7 @@ from orchestrator.environment import Environment
 from orchestrator.kafka_admin import KafkaAdmin
 from orchestrator.lease import Lease
 from orchestrator.spec import EnvironmentSpec
-from orchestrator.target import Target
+from orchestrator.target_interface import Target
 
 _CLUSTER = "aws:msk/cluster:Cluster"
 _POLICY = ("aws:iam/rolePolicy:RolePolicy", "operator")

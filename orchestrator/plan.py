@@ -14,7 +14,8 @@ from orchestrator.ledgers import Ledgers
 from orchestrator.lifecycle import ProviderName
 from orchestrator.progress import Progress
 from orchestrator.spec import EnvironmentSpec
-from orchestrator.target import EMBEDDED_REGION, TargetName, embedded_zones, preview_session, target_named
+from orchestrator.target import EMBEDDED_REGION, embedded_zones, preview_session, target_named
+from orchestrator.target_interface import TargetName
 
 
 def plan(spec: EnvironmentSpec, target: TargetName, provider: ProviderName, progress: Progress) -> list[Done]:

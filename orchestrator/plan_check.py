@@ -8,8 +8,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from contracts.catalogue import load
 from contracts.model import Failed, NotCovered, Outcome, Result, Status, Verified
-from contracts.registry import load
 from contracts.selection import Selection
 from contracts.terraform.model import PLAN_CONTRACTS, Options, PlanContract, Verdict
 from orchestrator import provenance

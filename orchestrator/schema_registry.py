@@ -10,7 +10,7 @@ from typing import Any
 
 from orchestrator.environment import Environment, SchemaRegistry
 from orchestrator.spec_registry import SchemaRegistrySpec
-from orchestrator.target import Target
+from orchestrator.target_interface import Target
 from stacks.inputs import RegistryInputs
 
 

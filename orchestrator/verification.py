@@ -8,9 +8,9 @@ from typing import Any
 
 from contracts import runner
 from contracts.access import Access
+from contracts.catalogue import load, not_applicable
 from contracts.custom import with_custom
 from contracts.model import DEADLINE_S, Result
-from contracts.registry import load, not_applicable
 from contracts.selection import Selection
 from orchestrator.aws import AwsSession
 from orchestrator.environment import Environment

@@ -25,7 +25,8 @@ from typing import Literal
 from rich.console import Console
 from rich.table import Table
 
-from contracts.registry import Entry, load
+from contracts.catalogue import load
+from contracts.registry import Entry
 from contracts.selection import as_pattern
 from tests.mutation.catalogue import MUTATIONS
 from tests.mutation.declared import declared_environment

@@ -13,7 +13,8 @@ from orchestrator.cli.output import example, json_option, print_json, reports_er
 from orchestrator.environment import Bucket, CloudEndpoint, Principal, Topic
 from orchestrator.errors import EphkError, UsageError
 from orchestrator.ledger import FileLedger
-from orchestrator.spec import EnvironmentSpec, load_spec
+from orchestrator.spec import EnvironmentSpec
+from orchestrator.spec_loading import load_spec
 
 
 @click.command(

@@ -8,7 +8,7 @@ from typing import Any
 import click
 from rich.table import Table
 
-from contracts.registry import catalogue
+from contracts.catalogue import catalogue
 from contracts.selection import Selection
 from orchestrator.cli.output import example, json_option, print_json, reports_errors
 from orchestrator.cli.verify import selection_options

@@ -21,7 +21,7 @@ from orchestrator.policy_file import load_policy
 from orchestrator.reports.console import console
 from orchestrator.spec import EnvironmentSpec
 from orchestrator.tags import rfc3339
-from orchestrator.target import TargetName
+from orchestrator.target_interface import TargetName
 
 
 @click.command(
@@ -152,7 +152,8 @@ def _bill(subject: Subject) -> Actual | NotBilled:
 
     from orchestrator.cost.actual import billed_for
     from orchestrator.cost.answers import asking
-    from orchestrator.target import CloudGoneError, target_named
+    from orchestrator.target import target_named
+    from orchestrator.target_interface import CloudGoneError
 
     try:
         with asking("AWS STS", "sts:GetCallerIdentity"):

@@ -20,7 +20,7 @@ from orchestrator.lifecycle import session_of
 from orchestrator.reports.console import console, leases_table, span
 from orchestrator.spec import parse_duration
 from orchestrator.tags import rfc3339
-from orchestrator.target import CloudGoneError
+from orchestrator.target_interface import CloudGoneError
 
 #: States of an environment that is wanted: there is something to keep.
 _WANTED = (LeaseState.REQUESTED, LeaseState.PROVISIONING, LeaseState.READY)

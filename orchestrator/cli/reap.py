@@ -13,7 +13,7 @@ from orchestrator.errors import ExitCode
 from orchestrator.ledgers import Ledgers
 from orchestrator.reports.console import counts
 from orchestrator.signals import interruptible
-from orchestrator.target import TargetName
+from orchestrator.target_interface import TargetName
 from orchestrator.teardown.reap import OrphanReport, Planned, Reaper
 from orchestrator.teardown.receipt import report_directory
 

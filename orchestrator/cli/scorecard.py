@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from contracts.registry import catalogue
+from contracts.catalogue import catalogue
 from orchestrator import paths, provenance
 from orchestrator.cli.output import example, json_option, print_json, reports_errors
 from orchestrator.errors import UsageError
@@ -18,7 +18,7 @@ from orchestrator.reports.scorecard.console import print_card
 from orchestrator.reports.scorecard.difference import compare, read_previous
 from orchestrator.reports.scorecard.model import Scorecard
 from orchestrator.reports.scorecard.sources import Sourced, read_reports
-from orchestrator.spec import load_spec
+from orchestrator.spec_loading import load_spec
 
 
 @click.command(

@@ -13,7 +13,8 @@ from orchestrator.lease import Lease
 from orchestrator.ledgers import Ledgers
 from orchestrator.lifecycle import Lifecycle, ProviderName, UpRequest, interruptible
 from orchestrator.reports.console import span
-from orchestrator.spec import EnvironmentSpec, load_spec
+from orchestrator.spec import EnvironmentSpec
+from orchestrator.spec_loading import load_spec
 
 
 def spec_options(function: Callable[..., Any]) -> Callable[..., Any]:

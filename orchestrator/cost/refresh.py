@@ -21,7 +21,8 @@ from orchestrator.environment import CloudEndpoint
 from orchestrator.errors import EphkError
 from orchestrator.files import write_private_json
 from orchestrator.progress import Progress
-from orchestrator.target import TargetName, cloud_status, target_named
+from orchestrator.target import cloud_status, target_named
+from orchestrator.target_interface import TargetName
 
 #: The Price List Query API has endpoints in three regions ("AWS Price List Service endpoints", AWS General Reference).
 API_REGION = "us-east-1"

@@ -16,7 +16,7 @@ from orchestrator.cost.guard import lease_cost
 from orchestrator.cost.usage import Span
 from orchestrator.errors import EphkError
 from orchestrator.lease import Lease
-from orchestrator.target import TargetName
+from orchestrator.target_interface import TargetName
 
 
 @dataclass(frozen=True)

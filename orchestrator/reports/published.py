@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from contracts.registry import catalogue
+from contracts.catalogue import catalogue
 from orchestrator.reports import catalogue_page, diagnosis_page, model
 from orchestrator.reports.scorecard import model as scorecard
 

@@ -15,7 +15,8 @@ from orchestrator.lease import Lease
 from orchestrator.lease_access import session_of
 from orchestrator.ledger import Ledger
 from orchestrator.progress import Progress
-from orchestrator.target import CloudGoneError, TargetName, target_named
+from orchestrator.target import target_named
+from orchestrator.target_interface import CloudGoneError, TargetName
 from orchestrator.teardown.due import Due, due_leases
 from orchestrator.teardown.inventory import sweep
 from orchestrator.teardown.orphans import Orphan, Reaped, find_orphans, prove_gone, reap_orphans

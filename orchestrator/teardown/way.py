@@ -21,7 +21,8 @@ from orchestrator.lease import Lease, LeaseState
 from orchestrator.lease_access import session_of, stack_of
 from orchestrator.ledger import Ledger
 from orchestrator.progress import Progress
-from orchestrator.target import CloudGoneError, target_named, target_of
+from orchestrator.target import target_named, target_of
+from orchestrator.target_interface import CloudGoneError
 from orchestrator.teardown.claim import ClaimedError, claim
 from orchestrator.teardown.deleters.model import short
 from orchestrator.teardown.direct import Kept, Outcome, delete_directly

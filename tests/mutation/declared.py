@@ -7,7 +7,8 @@ from pathlib import Path
 
 from orchestrator import describe
 from orchestrator.environment import AlarmRouting, Bucket, CloudEndpoint, Cluster, Environment, Network
-from orchestrator.spec import EnvironmentSpec, load_spec
+from orchestrator.spec import EnvironmentSpec
+from orchestrator.spec_loading import load_spec
 from stacks.broker_settings import server_properties
 from tests.unit.contracts.builders import NOW
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from confluent_kafka.admin import AdminClient
 
 from contracts.access import Access
+from contracts.catalogue import contracts_for
 from contracts.model import Result, Watch
-from contracts.registry import contracts_for
 from contracts.runner import run
 from orchestrator.environment import Bucket, Environment, Network
 from orchestrator.processes import wait_until

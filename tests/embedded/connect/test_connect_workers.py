@@ -24,7 +24,7 @@ from orchestrator.connect_readback import describe
 from orchestrator.environment import KafkaConnect
 from orchestrator.errors import EphkError
 from orchestrator.processes import wait_until
-from orchestrator.spec import load_spec
+from orchestrator.spec_loading import load_spec
 from orchestrator.target import target_named
 from tests.embedded.connect.conftest import Connected
 

@@ -22,9 +22,9 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
+from contracts.catalogue import contracts_for
 from contracts.credentials import self_signed
 from contracts.model import Result, Watch
-from contracts.registry import contracts_for
 from contracts.runner import run
 from contracts.wire import requests
 from orchestrator.environment import Environment, Grant

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from contracts.catalogue import load
 from contracts.connect import judge_plugins, judge_running, judge_validation
 from contracts.connect_canary import judge_continuation, judge_delivery, judge_numbers
 from contracts.connect_denials import judge_elsewhere, judge_failed_connector
@@ -13,7 +14,6 @@ from contracts.connect_rest import judge_strangers, judge_tls
 from contracts.connect_secrets import exposed
 from contracts.model import Failed, ProbeError, Verified
 from contracts.needs import unmet
-from contracts.registry import load
 from contracts.tls import Alert, Closed, ServerHello
 from orchestrator.environment import Connector, ConnectRestEndpoint, Egress, KafkaConnect
 from tests.unit.contracts.builders import environment

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from botocore.exceptions import ClientError
 
+from contracts.catalogue import contracts_for, load
 from contracts.iam.allow_deny import Tried, judge_permitted, judge_refused
 from contracts.iam.attempts import Answer, Attempt, KafkaAnswerError, answer_of
 from contracts.iam.evaluation import View
@@ -14,7 +15,6 @@ from contracts.iam.roles import roles_of
 from contracts.iam.scene import Check
 from contracts.iam_authentication import judge_accepted, judge_forged, judge_reauthentication
 from contracts.model import Failed, ProbeError, Verified
-from contracts.registry import contracts_for, load
 from contracts.wire.errors import SaslRefusedError
 from orchestrator.environment import Principal
 from tests.unit.contracts.builders import WRITER, environment

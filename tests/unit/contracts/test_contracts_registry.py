@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from contracts.catalogue import catalogue, contracts_for
 from contracts.model import Verified
-from contracts.registry import Member, Registry, catalogue, contracts_for
+from contracts.registry import Member, Registry
 from orchestrator.environment import Grant, Principal
 from orchestrator.errors import UsageError
 from tests.unit.contracts.builders import WRITER, environment

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from contracts import registry as registry_module
+from contracts import catalogue as catalogue_module
 from contracts.applicability import IAM_ONLY, NotOn
+from contracts.catalogue import GROUP, add_installed, contracts_for, load, not_applicable
 from contracts.model import Layer, Verified
-from contracts.registry import GROUP, Member, Registry, add_installed, contracts_for, load, not_applicable
+from contracts.registry import Member, Registry
 from contracts.selection import Selection, as_pattern
 from orchestrator.environment import SchemaRegistry
 from orchestrator.errors import EphkError, UsageError
@@ -149,7 +150,7 @@ def test_the_catalogues_order_does_not_depend_on_what_was_imported_first() -> No
     registry.arrange(("early", "late"))
     assert [entry.id for entry in registry.entries()] == ["early.1", "late.0", "late.3", "installed.2"]
     order = [entry.module for entry in load().entries()]
-    assert order == sorted(order, key=registry_module.MODULES.index)
+    assert order == sorted(order, key=catalogue_module.MODULES.index)
 
 
 def point(value: str) -> EntryPoint:
@@ -158,10 +159,10 @@ def point(value: str) -> EntryPoint:
 
 def test_an_installed_packages_contracts_join_the_catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(REPOSITORY / "examples" / "custom-contracts" / "package"))
-    monkeypatch.setattr(registry_module, "entry_points", lambda group: [point("shop_contracts:register")])
-    monkeypatch.setattr(registry_module, "REGISTRY", registry := Registry())
-    monkeypatch.setattr(registry_module, "MODULES", ())
-    assert registry_module.load.__wrapped__() is registry
+    monkeypatch.setattr(catalogue_module, "entry_points", lambda group: [point("shop_contracts:register")])
+    monkeypatch.setattr(catalogue_module, "REGISTRY", registry := Registry())
+    monkeypatch.setattr(catalogue_module, "MODULES", ())
+    assert catalogue_module.load.__wrapped__() is registry
     assert [entry.id for entry in registry.entries()] == ["shop.topics.owned"]
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from contracts.catalogue import load
 from contracts.needs import unmet
-from contracts.registry import load
 from orchestrator.adopted import HORIZON, Adopted, AdoptedStore, read_bootstrap, target_of
 from orchestrator.cli import main
 from orchestrator.errors import EphkError, UsageError

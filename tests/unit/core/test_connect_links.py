@@ -13,7 +13,8 @@ from orchestrator import connect_links
 from orchestrator.environment import Topic
 from orchestrator.errors import EphkError, UsageError
 from orchestrator.lease import Lease, LeaseState, new_lease
-from orchestrator.spec import EnvironmentSpec, load_spec
+from orchestrator.spec import EnvironmentSpec
+from orchestrator.spec_loading import load_spec
 from orchestrator.tags import Provenance
 from tests.unit.contracts.builders import environment
 

@@ -12,7 +12,7 @@ from orchestrator import connect_secrets
 from orchestrator.connect_secrets import SecretSpec
 from orchestrator.connect_spec import ConnectSpec
 from orchestrator.errors import UsageError
-from orchestrator.spec import load_spec
+from orchestrator.spec_loading import load_spec
 
 SECRETS = [{"name": "db", "generate": ["password"], "environment": {"user": "DB_USER"}}]
 

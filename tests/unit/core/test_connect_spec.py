@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from orchestrator.errors import UsageError
-from orchestrator.spec import EnvironmentSpec, load_spec
+from orchestrator.spec import EnvironmentSpec
+from orchestrator.spec_loading import load_spec
 
 SINK = """
       - name: sink

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import ExitCode, UsageError
-from orchestrator.spec import EnvironmentSpec, format_duration, load_spec, parse_duration, parse_ttl
+from orchestrator.spec import EnvironmentSpec, format_duration, parse_duration, parse_ttl
+from orchestrator.spec_loading import load_spec
 
 
 def refused(tmp_path: Path, text: str, **overrides: str) -> UsageError:

@@ -8,8 +8,8 @@ from typing import Any, cast
 
 import pytest
 
+from contracts.catalogue import contracts_for, load
 from contracts.model import Result, Status
-from contracts.registry import contracts_for, load
 from tests import directions
 from tests.mutation.__main__ import chosen
 from tests.mutation.catalogue import MUTATIONS

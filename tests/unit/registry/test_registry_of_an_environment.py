@@ -14,7 +14,7 @@ from orchestrator.environment import SchemaRegistry
 from orchestrator.errors import EphkError, UsageError
 from orchestrator.progress import SilentProgress
 from orchestrator.schema_registry import RegistryStart
-from orchestrator.spec import load_spec
+from orchestrator.spec_loading import load_spec
 from orchestrator.spec_registry import SchemaRegistrySpec
 from orchestrator.target import AwsTarget, EmbeddedTarget
 from stacks.inputs import RegistryInputs

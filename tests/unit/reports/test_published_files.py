@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from contracts.registry import catalogue
+from contracts.catalogue import catalogue
 from orchestrator.reports.catalogue_page import render
 from orchestrator.reports.published import main, published
 

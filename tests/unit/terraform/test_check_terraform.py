@@ -212,7 +212,7 @@ def test_tags_are_demanded_only_when_somebody_demands_them(runner: CliRunner) ->
 
 
 def card_cell(reports: list[Sourced], risk: str) -> tuple[str, str]:
-    from contracts.registry import catalogue
+    from contracts.catalogue import catalogue
 
     card = build(catalogue(), reports, Rules(ScorecardSpec()))
     cell = next(row.cells["cloud"] for row in card.risks if row.risk == risk)
@@ -240,7 +240,7 @@ def test_a_plan_proves_nothing_on_the_scorecard_and_disproves(runner: CliRunner)
 
 
 def test_contracts_on_plans_share_the_risks_of_live_ones() -> None:
-    from contracts.registry import catalogue
+    from contracts.catalogue import catalogue
 
     risks = {entry["id"]: entry["risk"] for entry in catalogue()}
     for planned, live in {

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from contracts.registry import load
+from contracts.catalogue import load
 from contracts.terraform.model import PLAN_CONTRACTS
 from tests.unit.terraform.plan_builder import After, careful, document, policy, read, resource, results, spoil, trust
 
