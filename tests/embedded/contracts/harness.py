@@ -113,6 +113,7 @@ class Machinery:
         self.moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
         self.authority = ThreadingHTTPServer(("127.0.0.1", 0), _Authority)
         self.brokers: BrokerCluster | None = None
+        self.access: Access | None = None
         self.harness: Harness | None = None
 
     def start(self, count: int) -> Harness:
@@ -142,7 +143,7 @@ class Machinery:
         )
         self.brokers.start()
         environment = build_environment(session, self.brokers, authority_arn, endpoint)
-        access = Access(environment, session)
+        access = self.access = Access(environment, session)
         from contracts.model import Watch
 
         KafkaAdmin(access).create(environment.topics, environment.principals)
@@ -152,6 +153,8 @@ class Machinery:
         return self.harness
 
     def stop(self) -> None:
+        if self.access is not None:
+            self.access.close()
         if self.brokers is not None:
             self.brokers.stop()
         self.authority.shutdown()
