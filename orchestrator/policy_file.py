@@ -110,10 +110,12 @@ def load_policy(path: Path | None = None, *, start: Path | None = None) -> Proje
     if path is None:
         return ProjectPolicy()
     try:
-        document = yaml.safe_load(path.read_text())
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
         return ProjectPolicy.model_validate({} if document is None else document)
     except OSError as error:
         raise UsageError(f"the policy file {path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"the policy file {path} is not UTF-8 text") from None
     except yaml.YAMLError as error:
         raise UsageError(f"the policy file {path} is not YAML: {error}") from None
     except ValidationError as error:

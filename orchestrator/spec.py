@@ -29,7 +29,7 @@ MAX_TTL = timedelta(days=7)
 
 _NAME = re.compile(r"[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?")
 #: Kafka's own rule for topic names (org.apache.kafka.common.internals.Topic).
-_TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")
+_TOPIC = re.compile(r"(?!\.{1,2}$)[a-zA-Z0-9._-]{1,249}")
 #: Also the last part of a Secrets Manager name and of a Kafka principal.
 _PRINCIPAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
@@ -77,7 +77,11 @@ EnvironmentName = Annotated[
     ),
 ]
 TopicName = Annotated[
-    str, _matching(_TOPIC, "must be 1 to 249 of the characters a-z A-Z 0-9 . _ - (Kafka's rule for topic names)")
+    str,
+    _matching(
+        _TOPIC,
+        "must be 1 to 249 of the characters a-z A-Z 0-9 . _ - and not '.' or '..' (Kafka's rule for topic names)",
+    ),
 ]
 PrincipalName = Annotated[
     str, _matching(_PRINCIPAL, "must be 1 to 64 of the characters A-Z a-z 0-9 _ . -, beginning with a letter or digit")
@@ -241,6 +245,7 @@ class EnvironmentSpec(_Strict):
             )
         found += _duplicates(("topics",), tuple(topic.name for topic in self.topics), "name")
         found += _duplicates(("principals",), tuple(principal.name for principal in self.principals), "name")
+        found += _colliding(tuple(topic.name for topic in self.topics))
         for index, topic in enumerate(self.topics):
             if topic.replication_factor is not None and topic.replication_factor > self.brokers.count:
                 found.append(
@@ -289,6 +294,18 @@ def _duplicates(path: tuple[str, ...], values: tuple[str, ...], field: str | Non
         Problem((*path, index, *([field] if field else [])), f"'{value}' is there twice")
         for index, value in enumerate(values)
         if value in values[:index]
+    ]
+
+
+def _colliding(topics: tuple[str, ...]) -> list[Problem]:
+    """Find names that Kafka refuses beside each other: its metrics write '.' as '_' (`Topic.hasCollision`)."""
+    return [
+        Problem(
+            ("topics", index, "name"), f"'{name}' collides with '{other}': Kafka's metrics cannot tell '.' from '_'"
+        )
+        for index, name in enumerate(topics)
+        for other in topics[:index]
+        if name != other and name.replace(".", "_") == other.replace(".", "_")
     ]
 
 

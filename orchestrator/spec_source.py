@@ -11,6 +11,12 @@ import yaml
 from orchestrator.errors import UsageError
 
 FieldPath = tuple[str | int, ...]
+#: More than any environment needs: levels of mappings and lists, and fields and items in all.
+_DEEPEST, _MOST_FIELDS = 20, 20_000
+
+
+class _TooLargeError(Exception):
+    """A document that nobody has written by hand."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,13 @@ class SpecSource:
             )
         lines: dict[FieldPath, int] = {}
         twice: list[Problem] = []
-        _collect(node, (), lines, twice)
+        try:
+            _collect(node, (), lines, twice)
+        except _TooLargeError:
+            raise UsageError(
+                f"{path}: more than {_DEEPEST} levels or {_MOST_FIELDS} fields, with its aliases written out",
+                next_step="Look for an alias (*name) that refers to something it is itself a part of.",
+            ) from None
         source = cls(str(path), document, lines)
         if twice:
             raise source.error(twice)
@@ -109,6 +121,9 @@ def _label(path: FieldPath) -> str:
 
 
 def _collect(node: yaml.Node | None, path: FieldPath, lines: dict[FieldPath, int], twice: list[Problem]) -> None:
+    if len(path) > _DEEPEST or len(lines) > _MOST_FIELDS:
+        # An alias can stand for itself, or aliases of aliases for more than any memory holds.
+        raise _TooLargeError
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             child = (*path, str(key.value))

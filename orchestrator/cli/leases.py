@@ -52,7 +52,7 @@ def list_command(as_json: bool) -> None:
     if seen.leases:
         console(sys.stdout).print(leases_table(list(seen.leases), warnings))
     elif not adopted:
-        click.echo("there is no environment")
+        click.echo("no lease could be read" if seen.unreadable else "there is no environment")
     for item in adopted:
         click.echo(f"{item.environment.name}: adopted {rfc3339(item.adopted_at)}; nothing of it is ever deleted")
     for text in seen.unreadable:

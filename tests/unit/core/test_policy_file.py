@@ -44,6 +44,13 @@ def test_a_file_that_is_named_and_missing_is_refused(tmp_path: Path) -> None:
         load_policy(tmp_path / "gone.yaml")
 
 
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "ephk-policy.yaml"
+    file.write_bytes(b"\xff\xfe")
+    with pytest.raises(UsageError, match="is not UTF-8 text"):
+        load_policy(file)
+
+
 def test_a_spec_that_asks_for_more_than_the_project_allows_is_refused_with_every_limit() -> None:
     policy = ProjectPolicy.model_validate({"max_ttl": "2h", "create_deadline": "30m"})
     policy.check(EnvironmentSpec.model_validate({"ttl": "2h"}))

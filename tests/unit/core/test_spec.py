@@ -1,4 +1,5 @@
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,8 @@ def test_the_command_line_overrides_the_file(tmp_path: Path) -> None:
         ("name: -orders\n", 1, "name", "beginning with a letter"),
         ("name: orders\nttl: 1h\nname: other\n", 3, "name", "there twice"),
         ("topics:\n- name: 'a b'\n", 2, "topics[0].name", "Kafka's rule"),
+        ("topics:\n- name: ..\n", 2, "topics[0].name", "Kafka's rule"),
+        ("topics:\n- name: a.b\n- name: a_b\n", 3, "topics[1].name", "collides with 'a.b'"),
         ("topics:\n- name: a\n- name: a\n", 3, "topics[1].name", "there twice"),
         (
             "topics:\n- name: a\n  replication_factor: 9\nprincipals: []\n",
@@ -111,6 +114,25 @@ def test_an_error_names_file_line_field_and_what_would_be_right(
 def test_every_error_is_told_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
     error = refused(tmp_path, "flavour: x\nttl: 0\nname: X\n")
     assert [detail.split(":")[1] for detail in error.details] == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "topics: &all [*all]\n",
+        "brokers: &b {count: *b}\n",
+        "a: &a [x, x, x, x, x, x, x, x, x, x]\n"
+        + "".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 10)}]\n" for a, b in pairwise("abcdefghi")),
+    ],
+)
+def test_aliases_of_themselves_and_of_more_than_memory_holds_are_refused(tmp_path: Path, text: str) -> None:
+    assert "with its aliases written out" in refused(tmp_path, text).message
+
+
+def test_an_alias_is_fine(tmp_path: Path) -> None:
+    file = tmp_path / "spec.yaml"
+    file.write_text("topics:\n- {name: a, config: &c {retention.ms: 1}}\n- {name: b, config: *c}\n")
+    assert [topic.config for topic in load_spec(file).topics] == [{"retention.ms": "1"}] * 2
 
 
 def test_an_error_of_an_option_names_the_option(tmp_path: Path) -> None:
