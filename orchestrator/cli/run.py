@@ -45,6 +45,9 @@ class _RunCommand(click.Command):
             args = args[:position]
         return super().parse_args(ctx, args)
 
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        return [*super().collect_usage_pieces(ctx), "-- COMMAND..."]
+
 
 @dataclass
 class _Outcome:
@@ -75,7 +78,6 @@ class _Outcome:
     "run",
     cls=_RunCommand,
     epilog=example("ephk run examples/orders.yaml -- python examples/orders_smoke.py"),
-    options_metavar="[OPTIONS] [SPEC] -- COMMAND...",
 )
 @spec_options
 @click.option(
