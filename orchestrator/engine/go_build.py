@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from orchestrator.errors import EphkError
@@ -47,7 +48,8 @@ def build_cli(target: Path, progress: Progress) -> None:
             source = importlib.resources.files("orchestrator.engine") / "pulumi_cli_module" / name
             (module / name).write_bytes(source.read_bytes())
         built = Path(scratch) / "pulumi"
-        _build(go, module, built, step)
+        with _module_cache(target.parent) as settings:
+            _build(go, module, built, settings, step)
         built.chmod(0o755)
         built.replace(target)
 
@@ -61,13 +63,27 @@ def pinned_version(module_file: str) -> str:
     raise ValueError("the go.mod does not require github.com/pulumi/pulumi/pkg/v3")
 
 
-def _build(go: str, module: Path, built: Path, step: StepHandle) -> None:
+@contextlib.contextmanager
+def _module_cache(beside: Path) -> Iterator[dict[str, str]]:
+    """Yield Go's settings for a module cache: one that is named, else our own, which stays only after a failure.
+
+    Go's default is a folder in the home, and Pulumi's modules fill more than a gigabyte of it.
+    """
+    if os.environ.get("GOMODCACHE") or os.environ.get("GOPATH"):
+        yield {"GOFLAGS": "-mod=readonly"}
+        return
+    modules = beside / "modules"
+    yield {"GOFLAGS": "-mod=readonly -modcacherw", "GOMODCACHE": str(modules)}
+    shutil.rmtree(modules, ignore_errors=True)
+
+
+def _build(go: str, module: Path, built: Path, settings: dict[str, str], step: StepHandle) -> None:
     version = pinned_version((module / "go.mod").read_text())
     command = [go, "build", "-v", "-trimpath", "-ldflags", f"-s -w -X {_VERSION_VARIABLE}={version}", "-o", str(built)]
     with subprocess.Popen(
         [*command, _PACKAGE],
         cwd=module,
-        env={**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly", "GOWORK": "off"},
+        env={**os.environ, "CGO_ENABLED": "0", "GOWORK": "off", **settings},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

@@ -32,6 +32,12 @@ _INSTALL_S = 600.0
 #: Seconds to wait for another process that installs the CLI.
 _LOCK_S = 3600.0
 _SITE = "https://get.pulumi.com/"
+#: How the CLI behaves in our hands. It writes logs into its home, encrypted with the stack's key once it knows it.
+SETTINGS = {
+    "PULUMI_SKIP_UPDATE_CHECK": "true",
+    "PULUMI_LOG_ROTATION_MAX_AGE_DAYS": "1",
+    "PULUMI_LOG_ROTATION_MAX_TOTAL_MB": "20",
+}
 
 
 @dataclass(frozen=True)
@@ -163,7 +169,8 @@ def _accepted(executable: Path) -> VersionInfo | None:
     """Return the executable's version when it is a Pulumi CLI that can be used."""
     if not (executable.is_file() and os.access(executable, os.X_OK)):
         return None
-    environment = {**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true"}
+    # Its own home is the user's, and even this question would leave a log there.
+    environment = {**os.environ, **SETTINGS, "PULUMI_HOME": str(cache_home() / "pulumi" / "home-version")}
     try:
         answer = subprocess.run(
             [executable, "version"], capture_output=True, text=True, timeout=60, check=False, env=environment

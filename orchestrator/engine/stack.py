@@ -19,7 +19,7 @@ from orchestrator.engine.events import Done, EventLog
 from orchestrator.engine.lease_stack import LeaseStack
 from orchestrator.engine.ownership import refuse_held, take_over
 from orchestrator.engine.plugins import ProviderName, pulumi_home
-from orchestrator.engine.pulumi_cli import ensure_cli
+from orchestrator.engine.pulumi_cli import SETTINGS, ensure_cli
 from orchestrator.engine.runner import SessionPulumiCommand
 from orchestrator.errors import EphkError
 from orchestrator.files import private_dir
@@ -294,7 +294,7 @@ class EnvironmentStack:
     def _settings(self) -> dict[str, str]:
         settings = {
             **self.backend.settings(),
-            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            **SETTINGS,
             # The state is the lease's own and ends with it: no copies of each version beside it.
             "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "true",
         }

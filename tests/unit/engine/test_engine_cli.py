@@ -109,6 +109,32 @@ def test_it_is_built_with_go_once(tmp_path: Path) -> None:
     assert [path.name for path in built.path.parent.iterdir()] == ["pulumi"]
 
 
+def test_neither_the_build_nor_the_cli_writes_into_the_users_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("GOPATH", "GOMODCACHE"):
+        monkeypatch.delenv(name, raising=False)
+    fake_cli = '#!/bin/sh\\necho "$PULUMI_HOME" > %s\\necho v3.259.0\\n' % (tmp_path / "home.txt")
+    go(
+        tmp_path,
+        GO.replace("#!/bin/sh\\necho v3.259.0\\n", fake_cli)
+        + f'echo "$GOMODCACHE" > {tmp_path / "modules.txt"}\n/bin/mkdir -p "$GOMODCACHE/example.org"\n',
+    )
+    built = ensure_cli(SilentProgress())
+    modules = Path((tmp_path / "modules.txt").read_text().strip())
+    assert modules.is_relative_to(tmp_path / "cache")
+    assert not modules.exists()
+    assert Path((tmp_path / "home.txt").read_text().strip()).is_relative_to(tmp_path / "cache")
+    assert [path.name for path in built.path.parent.iterdir()] == ["pulumi"]
+
+
+def test_a_module_cache_that_is_named_is_used_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOMODCACHE", str(tmp_path / "mine"))
+    go(tmp_path, GO + '/bin/mkdir -p "$GOMODCACHE/example.org"\n')
+    ensure_cli(SilentProgress())
+    assert (tmp_path / "mine" / "example.org").is_dir()
+
+
 def test_a_build_that_fails_shows_its_last_lines(tmp_path: Path) -> None:
     go(tmp_path, "#!/bin/sh\necho 'go: no module proxy answers' >&2\nexit 1\n")
     with pytest.raises(EphkError) as error:
