@@ -140,8 +140,21 @@ def _noting(make: Callable[..., Result]) -> Callable[..., Result]:
     return noting
 
 
+_HOMES: list[Path] = []
+
+
 def new_world(name: str) -> World:
-    return World(Path(tempfile.mkdtemp(prefix=f"ephk-{name}-")))
+    """Return a world with a home of its own; short, since sockets have short names."""
+    home = Path(tempfile.mkdtemp(prefix=f"ephk-{name}-"))
+    _HOMES.append(home)
+    return World(home)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_home_is_left() -> Iterator[None]:
+    yield
+    for home in _HOMES:
+        shutil.rmtree(home, ignore_errors=True)
 
 
 def end_world(world: World) -> None:
