@@ -85,7 +85,7 @@ class Scene:
         """The Admin API as the operator."""
         if self._admin is None:
             self._admin = AdminClient(self._access.librdkafka(self._access.operator, Watch(60)))
-            self._admin.poll(0)  # the token comes through a callback
+        self._admin.poll(0)  # the token comes through a callback, and a fresh one before a quarter of an hour is over
         return self._admin
 
     def tag_list(self) -> list[dict[str, str]]:
