@@ -120,34 +120,41 @@ def trusts(principal: Any, action: str = "sts:AssumeRole", **more: Any) -> Broke
     return broken
 
 
+#: Each hole is one for every resource, which a review of the policy says, too.
+_EVERYTHING, _EVERY_CLUSTER = "iam.lint.wildcard-resource", "iam.lint.kafka-wildcard-resource"
 _TRUST = ("iam.trust.least",)
 _PROVIDER = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com"
 
 MUTATIONS = (
-    Mutation("iam-s3-operator", "the operator may use S3", inline("operator", "s3:*"), ("iam.operator.deny.bucket",)),
+    Mutation(
+        "iam-s3-operator",
+        "the operator may use S3",
+        inline("operator", "s3:*"),
+        ("iam.operator.deny.bucket", _EVERYTHING),
+    ),
     Mutation(
         "iam-kafka-wide",
         "a client's policy allows kafka-cluster:* everywhere",
         inline("client-orders-batch", "kafka-cluster:*"),
-        ("acl.orders-batch.deny.*",),
+        ("acl.orders-batch.deny.*", _EVERY_CLUSTER),
     ),
     Mutation(
         "iam-connect-connector",
         "the connector's role may connect to Kafka",
         inline("connector", "kafka-cluster:Connect"),
-        ("iam.connector.deny.connect",),
+        ("iam.connector.deny.connect", _EVERY_CLUSTER),
     ),
     Mutation(
         "iam-delete-cluster",
         "a client may delete the cluster, and so may the boundary",
         both(inline("client-orders-batch", "kafka:DeleteCluster"), boundary("kafka:DeleteCluster")),
-        ("iam.client-orders-batch.deny.delete-cluster",),
+        ("iam.client-orders-batch.deny.delete-cluster", _EVERYTHING),
     ),
     Mutation(
         "iam-pass-role",
         "the operator may pass roles, and so may the boundary",
         both(inline("operator", "iam:PassRole"), boundary("iam:PassRole")),
-        ("iam.operator.deny.pass-role",),
+        ("iam.operator.deny.pass-role", "iam.lint.pass-role"),
     ),
     Mutation(
         "iam-create-user",
@@ -156,7 +163,7 @@ MUTATIONS = (
             inline("operator", "iam:CreateUser", "iam:CreateAccessKey"),
             boundary("iam:CreateUser", "iam:CreateAccessKey"),
         ),
-        ("iam.operator.deny.create-user", "iam.boundary.escalation"),
+        ("iam.operator.deny.create-user", "iam.boundary.escalation", _EVERYTHING),
     ),
     Mutation(
         "iam-region",
@@ -174,13 +181,13 @@ MUTATIONS = (
         "iam-untagged",
         "the operator may create secrets without tags, and so may the boundary",
         both(inline("operator", "secretsmanager:CreateSecret"), boundary("secretsmanager:CreateSecret")),
-        ("iam.operator.deny.untagged",),
+        ("iam.operator.deny.untagged", _EVERYTHING),
     ),
     Mutation(
         "iam-other-bucket",
         "the connector may use every bucket, and so may the boundary",
         both(inline("connector", "s3:*Object", "s3:ListBucket"), boundary("s3:*Object", "s3:ListBucket")),
-        ("iam.connector.deny.other-bucket",),
+        ("iam.connector.deny.other-bucket", _EVERYTHING),
     ),
     Mutation(
         "iam-no-policy",
@@ -200,7 +207,12 @@ MUTATIONS = (
         "boundary-removed", "a role has no boundary", no_boundary, ("iam.boundary.present", "iam.boundary.escalation")
     ),
     Mutation("boundary-other", "a role is under another boundary", other_boundary, ("iam.boundary.present",)),
-    Mutation("boundary-wide", "the boundary allows everything", boundary("*"), ("iam.boundary.escalation",)),
+    Mutation(
+        "boundary-wide",
+        "the boundary allows everything",
+        boundary("*"),
+        ("iam.boundary.escalation", "iam.lint.administrator"),
+    ),
     Mutation(
         "trust-everybody",
         "everybody may assume a role",

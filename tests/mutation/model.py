@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.mutation.scene import Scene
 
 #: What clients do with the cluster: slow, and of no concern to what only the control plane of another service shows.
-CLIENTS = ("client.*", "clients.*", "production.*", "schema.*")
+CLIENTS = ("client.*", "clients.*", "streams.*", "production.*", "schema.*")
 #: What disturbs the cluster or needs what this environment lacks; its own tests make these fail.
 ELSEWHERE = ("production.broker.*", "production.partition.*", "schema.*", "connect.*", "clients.matrix.java-*")
 
