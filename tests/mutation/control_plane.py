@@ -211,7 +211,7 @@ MUTATIONS = (
         "cluster-policy-world",
         "the cluster's policy lets everybody in",
         cluster_policy("*"),
-        ("policy.cluster.own-account",),
+        ("policy.cluster.own-account", "iam.lint.public-principal"),
     ),
     Mutation(
         "cluster-policy-account",
