@@ -25,6 +25,7 @@ from moto.backends import get_backend
 from moto.server import ThreadedMotoServer
 
 from contracts.access import Access
+from contracts.model import Watch
 from orchestrator import tags
 from orchestrator.aws import AwsSession, Credentials
 from orchestrator.embedded.brokers import BrokerCluster, BrokerClusterConfig
@@ -144,8 +145,6 @@ class Machinery:
         self.brokers.start()
         environment = build_environment(session, self.brokers, authority_arn, endpoint)
         access = self.access = Access(environment, session)
-        from contracts.model import Watch
-
         KafkaAdmin(access).create(environment.topics, environment.principals)
         admin = AdminClient(access.librdkafka(access.operator, Watch(60)))
         admin.poll(0)  # the token comes through a callback
