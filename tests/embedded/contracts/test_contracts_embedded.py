@@ -58,15 +58,16 @@ def cluster(harness: Harness, **changes: Any) -> Environment:
     "network.endpoint.[al]*",
 )  # fmt: skip
 def test_a_sound_environment_is_verified_throughout(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Another test runs the Java clients: here they would take the processors from everybody else.
+    # Other tests run the Java clients and the Streams application: here they would take the processors from everybody.
     monkeypatch.setattr("orchestrator.target.java_clients", lambda **_: {})
+    monkeypatch.setattr("orchestrator.target.streams_application", lambda: None)
     wanted = [c.id for c in contracts_for(harness.environment) if not c.id.startswith(ENFORCEMENT)]
     found = probe(harness, *wanted)
     assert len(found) > 50
     other = {r.id: (r.status, r.reason) for r in found.values() if r.status != "verified"}
     unseen = {name for name, (status, _) in other.items() if status == "not_covered"}
-    # No settings; no log group; nobody asked; no Java clients; no trail; the bucket's policy demands no endpoint.
-    lacking = {"broker", "logs", "production", "clients", "audit", "network"}
+    # No settings; no log group; nobody asked; no Java clients, no Streams; no trail; the bucket demands no endpoint.
+    lacking = {"broker", "logs", "production", "clients", "streams", "audit", "network"}
     assert {name.split(".")[0] for name in unseen} == lacking, other
     assert [name for name in unseen if name.startswith("network.")] == ["network.endpoint.source"]
     assert all(name.startswith("clients.matrix.java-") for name in unseen if name.startswith("clients.")), other
