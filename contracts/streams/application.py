@@ -10,7 +10,6 @@ import signal
 import subprocess
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import TracebackType
 
 from contracts.model import ProbeError, Watch
@@ -20,15 +19,12 @@ _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ")
 _ENDED = "ended"
 
 
-@dataclass(frozen=True)
 class ApplicationError(Exception):
     """The application ended with an exception: the innermost one's class and message."""
 
-    kind: str
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.kind.rsplit('.', 1)[-1]}: {self.message}"
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(f"{kind.rsplit('.', 1)[-1]}: {message}")
+        self.kind, self.message = kind, message
 
     @property
     def refused(self) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -78,3 +80,15 @@ def test_an_application_s_exception_is_told_apart(kind: str, refused: bool) -> N
         with pytest.raises(ApplicationError, match=f"{kind}: no") as met:
             application.until("running", Watch(20))
         assert met.value.refused is refused
+
+
+def test_what_ended_the_application_passes_through_whatever_cleans_up() -> None:
+    """Context managers write an exception's traceback, so it must let itself be written."""
+
+    @contextlib.contextmanager
+    def cleaning_up() -> Iterator[None]:
+        yield
+
+    with pytest.raises(ApplicationError, match=r"^TopicAuthorizationException: denied$") as caught, cleaning_up():
+        raise ApplicationError("org.apache.kafka.common.errors.TopicAuthorizationException", "denied")
+    assert caught.value.refused
