@@ -310,8 +310,12 @@ class Access:
         with self._lock:
             connections, self._connections, self._closed = self._connections, [], True
             directory, self._directory = self._directory, None
+            memo, self._memo = self._memo, Memo()
         for connection in connections:
             connection.close()
+        # A librdkafka client whose token comes from here is part of a cycle through this object. Left to the garbage
+        # collector it would end in whatever thread comes along, while its own thread may be asking for a token.
+        del memo
         if directory is not None:
             shutil.rmtree(directory, ignore_errors=True)
 

@@ -131,11 +131,11 @@ def _apply(access: Access, configuration: Mapping[str, Any], watch: Watch) -> No
 def _values(access: Access, watch: Watch) -> dict[int, str]:
     """Ask every broker for the property's value."""
     watch.waiting(f"{_PROPERTY} of every broker")
-    admin = AdminClient(access.librdkafka(access.operator, watch))
     asked = [ConfigResource(ResourceType.BROKER, str(broker)) for broker in access.brokers(access.operator, watch)]
-    answers = {
-        int(resource.name): future.result(watch.remaining(ANSWER_S))[_PROPERTY].value
-        for resource in asked
-        for future in admin.describe_configs([resource]).values()
-    }
+    with AdminClient(access.librdkafka(access.operator, watch)) as admin:
+        answers = {
+            int(resource.name): future.result(watch.remaining(ANSWER_S))[_PROPERTY].value
+            for resource in asked
+            for future in admin.describe_configs([resource]).values()
+        }
     return dict(sorted(answers.items()))

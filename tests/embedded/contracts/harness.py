@@ -152,6 +152,9 @@ class Machinery:
         return self.harness
 
     def stop(self) -> None:
+        if self.harness is not None:
+            with self.harness.admin:  # ends it, before its brokers do
+                pass
         if self.access is not None:
             self.access.close()
         if self.brokers is not None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 
 import pytest
 
@@ -41,6 +43,21 @@ def test_what_is_to_be_undone_is_undone_once_in_reverse_order() -> None:
     made.close()
     made.close()
     assert done == ["second", "first"]
+
+
+def test_clients_that_probes_share_end_with_the_run_and_not_when_the_collector_comes() -> None:
+    class Client:
+        def __init__(self, way: Access) -> None:
+            self.way = way  # a token's callback leads back to where the client is kept
+
+    made = access()
+    kept = weakref.ref(made.once("client", lambda: Client(made), Watch(5)))
+    gc.disable()
+    try:
+        made.close()
+        assert kept() is None
+    finally:
+        gc.enable()
 
 
 def test_one_principals_refusal_is_not_anothers(monkeypatch: pytest.MonkeyPatch) -> None:
