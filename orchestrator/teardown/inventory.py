@@ -226,11 +226,22 @@ def _clusters(session: AwsSession, scope: Scope) -> Iterator[Found]:
 
 
 def _authorities(session: AwsSession, scope: Scope) -> Iterator[Found]:
-    """Find the leases' private CAs; a deleted one is pending, since it can be restored for seven days at least."""
+    """Find the leases' private CAs; a deleted one is pending, since it can be restored for seven days at least.
+
+    ListTags is refused in some states (AWS Private CA API Reference, "ListTags", InvalidStateException), and one
+    authority in such a state, whoever's it is, must not leave the question open: there its subject's name tells.
+    """
     client = session.client("acm-pca")
     for item in _pages(session, "acm-pca", "list_certificate_authorities", "CertificateAuthorities"):
-        carried = pairs(client.list_tags(CertificateAuthorityArn=item["Arn"])["Tags"])
-        lease = scope.of_tags(carried)
+        carried: tuple[tuple[str, str], ...] | None
+        try:
+            carried = pairs(client.list_tags(CertificateAuthorityArn=item["Arn"])["Tags"])
+        except client.exceptions.ResourceNotFoundException:  # it went between the two calls
+            continue
+        except client.exceptions.InvalidStateException:
+            carried = None
+        subject = item.get("CertificateAuthorityConfiguration", {}).get("Subject", {})
+        lease = scope.of_tags(carried) or scope.of_name(subject.get("CommonName", ""))
         if lease:
             pending = "deleted, restorable until its waiting period ends" if item["Status"] == "DELETED" else ""
             yield Found(

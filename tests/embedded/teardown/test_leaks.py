@@ -239,20 +239,40 @@ def test_a_network_with_endpoints_goes_and_the_vpc_last(site: Site) -> None:
     assert take_inventory(site.session, lease.id).found == ()
 
 
+def authority(site: Site, common_name: str, **arguments: Any) -> str:
+    """Make a private CA and return its ARN."""
+    configuration = {
+        "KeyAlgorithm": "RSA_2048",
+        "SigningAlgorithm": "SHA256WITHRSA",
+        "Subject": {"CommonName": common_name},
+    }
+    made = site.client("acm-pca").create_certificate_authority(
+        CertificateAuthorityConfiguration=configuration, CertificateAuthorityType="ROOT", **arguments
+    )
+    return str(made["CertificateAuthorityArn"])
+
+
 def test_an_authority_is_pending_with_the_shortest_restoration(site: Site) -> None:
-    lease, client = site.lease(), site.client("acm-pca")
-    arn = client.create_certificate_authority(
-        CertificateAuthorityConfiguration={
-            "KeyAlgorithm": "RSA_2048",
-            "SigningAlgorithm": "SHA256WITHRSA",
-            "Subject": {"CommonName": "leak"},
-        },
-        CertificateAuthorityType="ROOT",
-        Tags=pair(lease.id),
-    )["CertificateAuthorityArn"]
+    lease = site.lease()
+    arn = authority(site, "leak", Tags=pair(lease.id))
     receipt = site.down(lease)
     assert receipt.clean
     assert [item["identifier"] for item in receipt.document()["pending"]] == [arn]
+
+
+def test_an_authority_whose_tags_cannot_be_listed_in_its_state_is_known_by_its_name_and_others_do_not_count(
+    site: Site, unhindered: Callable[[str], None]
+) -> None:
+    lease = site.lease()
+    authority(site, "somebody else's")
+    refusal = "{code: InvalidStateException, message: The private CA is not in a correct state., status: 400}"
+    unhindered(f"rules: [{{service: acm-pca, operation: ListTags, error: {refusal}}}]")
+    assert take_inventory(site.session, lease.id).unanswered == ()
+    ours = authority(site, f"ephk-{lease.id} clients", Tags=pair(lease.id))
+    left = take_inventory(site.session, lease.id).left
+    assert [(item.identifier, item.tags) for item in left] == [(ours, None)]
+    unhindered("{}")
+    assert site.down(lease).clean
 
 
 def test_a_denied_deletion_is_reported_after_one_attempt(site: Site, unhindered: Callable[[str], None]) -> None:
