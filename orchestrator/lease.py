@@ -12,11 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from orchestrator.ci_jobs import CiJob
 from orchestrator.environment import Environment
 from orchestrator.errors import EphkError
-from orchestrator.tags import Provenance, lease_tags
-
-#: No vowels and no look-alikes: an id never spells a word and survives being read aloud.
-_ID_ALPHABET = "bcdfghjkmnpqrstvwxz23456789"
-_ID_LENGTH = 8
+from orchestrator.tags import LEASE_ID_ALPHABET, LEASE_ID_LENGTH, Provenance, lease_tags
 
 #: MSK takes 25 to 60 minutes for a cluster, the rest of the stack some more.
 DEFAULT_CREATE_WITHIN = timedelta(minutes=90)
@@ -227,7 +223,7 @@ def new_lease(
     now = _now()
     deadline = now + create_within
     return Lease(
-        id="".join(secrets.choice(_ID_ALPHABET) for _ in range(_ID_LENGTH)),
+        id="".join(secrets.choice(LEASE_ID_ALPHABET) for _ in range(LEASE_ID_LENGTH)),
         name=name,
         target=target,
         state=LeaseState.REQUESTED,

@@ -15,6 +15,12 @@ COMMIT = "ephk:commit"
 COST_CENTER = "ephk:cost-center"
 CREATED_AT = "ephk:created-at"
 EXPIRES_AT = "ephk:expires-at"
+#: A lease's id: no vowels and no look-alikes, so that it never spells a word and survives being read aloud.
+LEASE_ID_ALPHABET = "bcdfghjkmnpqrstvwxz23456789"
+LEASE_ID_LENGTH = 8
+#: The same as a regular expression.
+LEASE_ID = f"[{LEASE_ID_ALPHABET}]{{{LEASE_ID_LENGTH}}}"
+
 #: On what `ephk bootstrap` made, in the place of a lease: no reaper takes it for an environment's.
 BOOTSTRAP = "ephk:bootstrap"
 

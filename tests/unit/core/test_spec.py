@@ -64,6 +64,7 @@ def test_the_command_line_overrides_the_file(tmp_path: Path) -> None:
         ("brokers:\n  count: many\n", 2, "brokers.count", "integer"),
         ("name: Orders_1\n", 1, "name", "lower-case letters"),
         ("name: -orders\n", 1, "name", "beginning with a letter"),
+        ("name: bfrz2299\n", 1, "name", "the form of a lease's id"),
         ("name: orders\nttl: 1h\nname: other\n", 3, "name", "there twice"),
         ("topics:\n- name: 'a b'\n", 2, "topics[0].name", "Kafka's rule"),
         ("topics:\n- name: ..\n", 2, "topics[0].name", "Kafka's rule"),
