@@ -20,7 +20,8 @@ from orchestrator.embedded.kafkaconnect import KafkaConnectBackend, lifecycle, w
 from orchestrator.processes import wait_until
 from tests.unit.msk.conftest import shape_faults
 
-REGION, ACCOUNT = "us-east-1", "200000000000"
+# An account of their own: moto's backends are the process's, and other tests run in it.
+REGION, ACCOUNT = "us-east-1", "300000000000"
 CALLER = Caller(kind="administrator", arn="arn:aws:iam::1:root", account_id="1")
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/connector"
 CLASS = "org.example.SinkConnector"
