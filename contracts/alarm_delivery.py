@@ -16,6 +16,8 @@ from contracts.registry import contract
 _PATIENCE_S = 20.0
 #: SQS waits this long for a message before it answers with none, seconds.
 _POLL_S = 2
+#: What the reasons of a probe's changes begin with, and how the one that takes a change back ends.
+_PROBE, _OVER = "ephk probe ", " is over"
 
 
 def one_of_each_way(alarms: Iterable[Alarm], topic: str) -> list[Alarm]:
@@ -76,7 +78,7 @@ def delivered(access: Access, watch: Watch) -> Outcome:
     tried = one_of_each_way(own, routing.topic_arn)
     if not tried:
         return Failed("no alarm of the cluster tells the environment's topic", {"topic": routing.topic_arn})
-    cloudwatch, mark = access.client("cloudwatch"), f"ephk probe {uuid.uuid4().hex}"
+    cloudwatch, mark = access.client("cloudwatch"), f"{_PROBE}{uuid.uuid4().hex}"
     names = [str(alarm["AlarmName"]) for alarm in tried]
     try:
         for name in names:
@@ -89,13 +91,17 @@ def delivered(access: Access, watch: Watch) -> Outcome:
             cloudwatch.set_alarm_state(
                 AlarmName=alarm["AlarmName"],
                 StateValue=alarm.get("StateValue", "INSUFFICIENT_DATA"),
-                StateReason=f"{mark} is over",
+                StateReason=f"{mark}{_OVER}",
             )
     return judge_delivery(names, told, round(patience, 1))
 
 
 def _told(access: Access, queue: str, mark: str, names: Sequence[str], clock: Watch) -> dict[str, str]:
-    """Read the queue until it was told of every alarm; what the probe caused is taken out of it."""
+    """Read the queue until it was told of every alarm; what this probe and those before it caused is taken out.
+
+    An alarm with actions for OK is told once more when the probe sets it back. Nobody waits for that message, so that
+    the next probe removes it: left alone, they would fill the queue until none finds its own any more.
+    """
     sqs, told = access.client("sqs"), dict[str, str]()
     while len(told) < len(names) and clock.remaining() > 0.1:
         # Others' messages come back after a moment: whoever else reads the queue misses nothing.
@@ -104,7 +110,10 @@ def _told(access: Access, queue: str, mark: str, names: Sequence[str], clock: Wa
         )
         for message in answer.get("Messages", []):
             seen = notification(message["Body"])
-            if str(seen.get("NewStateReason", "")).startswith(mark):
+            reason = str(seen.get("NewStateReason", ""))
+            if reason.startswith(mark):
                 told[str(seen["AlarmName"])] = str(seen["NewStateValue"])
-                sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+            elif not (reason.startswith(_PROBE) and reason.endswith(_OVER)):
+                continue
+            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
     return told

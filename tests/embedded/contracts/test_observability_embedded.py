@@ -159,6 +159,14 @@ def test_a_delivery_leaves_every_state_and_the_queue_as_they_were(watched: Watch
     assert states == {"OK"}
 
 
+def test_a_probe_takes_out_of_the_queue_what_those_before_it_left(watched: Watched) -> None:
+    for _ in range(4):
+        assert watched.probe("observability.alarms.delivered").status == "verified"
+    counts = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+    found = watched.sqs.get_queue_attributes(QueueUrl=watched.queue, AttributeNames=list(counts))["Attributes"]
+    assert sum(int(found[count]) for count in counts) <= 1, "only that the last one is over"
+
+
 METRICS = {metric.key: metric for metric in WATCHED}
 Break = Callable[[Watched], Any]
 #: What somebody did, the contract that names the risk, and what it says.
