@@ -292,7 +292,8 @@ class Access:
 
     def redact(self, value: T) -> T:
         """Return `value` (text, or JSON-like data) with every secret of the environment replaced."""
-        secrets = sorted((s for s in self.credentials.secret_values if len(s) >= _SHORTEST_SECRET), key=len)
+        known = self.credentials.secret_values.copy()  # probes that still run add theirs meanwhile
+        secrets = sorted((secret for secret in known if len(secret) >= _SHORTEST_SECRET), key=len)
         text = json.dumps(value, default=str)
         for secret in reversed(secrets):
             text = text.replace(json.dumps(secret)[1:-1], "***")

@@ -35,6 +35,20 @@ def test_redaction_reaches_every_corner_and_the_longest_secret_first() -> None:
         assert made.redact(dirty) == {"a": ["*** x", {"***": "is ***"}], "n": 1}
 
 
+def test_redaction_goes_on_while_other_probes_learn_secrets() -> None:
+    with access() as made:
+
+        class Learning(str):
+            """Stands for another probe that learns a secret while this one's are looked at."""
+
+            def __len__(self) -> int:
+                made.credentials.secret_values.update(f"secret-{number}" for number in range(100))
+                return super().__len__()
+
+        made.credentials.secret_values.add(Learning("hunter2"))
+        assert made.redact("is hunter2") == "is ***"
+
+
 def test_what_is_to_be_undone_is_undone_once_in_reverse_order() -> None:
     done: list[str] = []
     made = access()
