@@ -292,8 +292,7 @@ class Access:
 
     def redact(self, value: T) -> T:
         """Return `value` (text, or JSON-like data) with every secret of the environment replaced."""
-        known = self.credentials.secret_values.copy()  # probes that still run add theirs meanwhile
-        secrets = sorted((secret for secret in known if len(secret) >= _SHORTEST_SECRET), key=len)
+        secrets = sorted((s for s in self.credentials.known_secrets() if len(s) >= _SHORTEST_SECRET), key=len)
         text = json.dumps(value, default=str)
         for secret in reversed(secrets):
             text = text.replace(json.dumps(secret)[1:-1], "***")

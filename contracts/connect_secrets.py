@@ -63,7 +63,7 @@ def secrets_not_exposed(access: Access, watch: Watch) -> Outcome:
         if principal.auth == "scram":
             access.credentials.scram(principal, watch)
     referred = _values_referred_to(access, watch)
-    known = sorted(secret for secret in access.credentials.secret_values.copy() if len(secret) >= _SHORTEST)
+    known = sorted(secret for secret in access.credentials.known_secrets() if len(secret) >= _SHORTEST)
     evidence: dict[str, Any] = {"secrets": referred}
     for connector in connectors(access.environment):
         shown, declared = _shown(access, connector, watch)

@@ -71,6 +71,10 @@ class Credentials:
         self._memo = Memo()
         self.secret_values: set[str] = set()
 
+    def known_secrets(self) -> set[str]:
+        """Return the secrets that are known by now; probes that run at the same time go on adding theirs."""
+        return self.secret_values.copy()
+
     def scram(self, principal: Principal, watch: Watch) -> ScramSecret:
         """Return a SCRAM principal's user and password from Secrets Manager."""
         if principal.secret_arn is None:

@@ -161,4 +161,4 @@ def no_secrets(access: Access, watch: Watch) -> Outcome:
             complete = False
             break
         messages.append(event["message"])
-    return judge_secrets(messages, access.credentials.secret_values.copy(), complete)
+    return judge_secrets(messages, access.credentials.known_secrets(), complete)

@@ -18,7 +18,7 @@ from orchestrator.spec_scorecard import ScorecardSpec
 from orchestrator.spec_source import Problem
 from orchestrator.spec_types import Strict as _Strict
 from orchestrator.spec_types import format_duration, parse_duration
-from orchestrator.tags import LEASE_ID
+from orchestrator.tags import LEASE_ID_PATTERN
 
 Flavour = Literal["msk", "msk-serverless", "kafka-ec2", "automq-ec2"]
 
@@ -72,7 +72,7 @@ def _matching(pattern: re.Pattern[str], rule: str) -> Any:
 
 def _no_lease_id(name: str) -> str:
     """Refuse a name that could be a lease's id: commands take either, and must never mean another's environment."""
-    if re.fullmatch(LEASE_ID, name):
+    if re.fullmatch(LEASE_ID_PATTERN, name):
         raise ValueError("has the form of a lease's id (8 consonants and digits): add a '-' or a vowel")
     return name
 

@@ -19,7 +19,7 @@ EXPIRES_AT = "ephk:expires-at"
 LEASE_ID_ALPHABET = "bcdfghjkmnpqrstvwxz23456789"
 LEASE_ID_LENGTH = 8
 #: The same as a regular expression.
-LEASE_ID = f"[{LEASE_ID_ALPHABET}]{{{LEASE_ID_LENGTH}}}"
+LEASE_ID_PATTERN = f"[{LEASE_ID_ALPHABET}]{{{LEASE_ID_LENGTH}}}"
 
 #: On what `ephk bootstrap` made, in the place of a lease: no reaper takes it for an environment's.
 BOOTSTRAP = "ephk:bootstrap"

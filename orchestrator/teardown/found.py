@@ -10,7 +10,7 @@ from typing import Any
 from orchestrator import tags
 
 #: How names of ours begin (`stacks.inputs.StackInputs.prefix`); a lease's id follows.
-_IN_NAME = re.compile(rf"(?:^|[^a-z0-9])ephk[-/]({tags.LEASE_ID})(?![a-z0-9])")
+_IN_NAME = re.compile(rf"(?:^|[^a-z0-9])ephk[-/]({tags.LEASE_ID_PATTERN})(?![a-z0-9])")
 #: "Filters" of an EC2 Describe call take 200 values at most (Amazon EC2 API Reference, "Filtering").
 _EC2_VALUES = 200
 #: A tag filter of GetResources takes 20 values at most (Resource Groups Tagging API Reference, "TagFilter").
