@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -116,6 +117,16 @@ class Connected:
         url = f"{self.environment.cloud.http_endpoint_url}/_ephk/connectors/{arn.rsplit('/', 1)[1]}/rest"
         with urllib.request.urlopen(url, timeout=10) as answer:
             return json.load(answer)
+
+    def pids(self, arn: str) -> list[int]:
+        """Return the processes of a connector's workers: none, and so no REST interface, between death and restart."""
+        try:
+            document = self.rest(arn)
+        except urllib.error.HTTPError as error:
+            if error.code != 404:
+                raise
+            return []
+        return list(document["pids"])
 
     def update(self, name: str, **changes: str) -> Any:
         """Change a connector's configuration behind the spec, and return how the operation ended."""

@@ -158,12 +158,14 @@ def tampered(connected: Connected, name: str, change: Callable[[str], str]) -> I
     file.write_text(change(before))
     os.kill(pid, signal.SIGKILL)
     try:
-        assert wait_until(lambda: answers(connected, name) and connected.rest(arn)["pids"] != [pid], deadline_s=60)
+        assert wait_until(lambda: set(connected.pids(arn)) - {pid} and answers(connected, name), deadline_s=60)
         yield
     finally:
         file.write_text(before)
-        for left in connected.rest(arn)["pids"]:
-            os.kill(left, signal.SIGKILL)
+        left = connected.pids(arn)
+        for tampered_with in left:
+            os.kill(tampered_with, signal.SIGKILL)
+        assert wait_until(lambda: set(connected.pids(arn)) - set(left), deadline_s=60)
         assert wait_until(lambda: connected.one("connect.workers.expected").status == "verified", deadline_s=90)
 
 
