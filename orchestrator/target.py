@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 import urllib.request
@@ -163,10 +162,10 @@ class EmbeddedTarget(_PluginArchives):
 
     def connect_rest(self, session: AwsSession, connector_arn: str) -> ConnectRestEndpoint | None:
         """Ask the gateway: MSK Connect's API has no such call, since its workers have no open interface."""
+        from orchestrator.embedded.connector_rest import await_connector_rest
+
         uuid = connector_arn.rsplit("/", 1)[-1]
-        url = f"{session.cloud.http_endpoint_url}/_ephk/connectors/{uuid}/rest"
-        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - our own loopback endpoint
-            document = json.load(answer)
+        document = await_connector_rest(f"{session.cloud.http_endpoint_url}/_ephk/connectors/{uuid}/rest")
         return ConnectRestEndpoint.model_validate({key: document[key] for key in ConnectRestEndpoint.model_fields})
 
     def end_leftovers(self, lease_directory: Path) -> int:
