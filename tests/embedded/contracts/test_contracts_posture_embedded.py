@@ -78,11 +78,11 @@ def quota(harness: Harness, kind: str, name: str | None) -> Iterator[None]:
 
         assert alter_quota(connection, {kind: name}, {"producer_byte_rate": 1e6}) == (0, "")
         try:
-            assert wait_until(held, deadline_s=10)
+            assert wait_until(held, deadline_s=30)
             yield
         finally:
             alter_quota(connection, {kind: name}, {"producer_byte_rate": None})
-            assert wait_until(lambda: not held(), deadline_s=10)
+            assert wait_until(lambda: not held(), deadline_s=30)
 
 
 def test_a_quota_that_nobody_declared_is_drift(harness: Harness) -> None:

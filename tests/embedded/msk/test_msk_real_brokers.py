@@ -67,7 +67,7 @@ def _refused(msk, arn, username, password):
         client.list_topics(timeout=3)
     assert wait_until(
         lambda: client.poll(0.1) is not None and KafkaError._AUTHENTICATION in {error.code() for error in errors},
-        deadline_s=5,
+        deadline_s=30,
     )
 
 

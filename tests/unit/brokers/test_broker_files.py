@@ -121,7 +121,7 @@ def test_process_is_recorded_while_it_runs_and_ended_as_a_group(tmp_path: Path) 
         assert record.pid == process.pid
         assert process.running()
         assert process.resident_bytes() > 0
-        assert wait_until(lambda: tail(tmp_path / "logs" / "one.log") == ("up",), deadline_s=10)
+        assert wait_until(lambda: tail(tmp_path / "logs" / "one.log") == ("up",), deadline_s=30)
         assert (tmp_path / "logs" / "one.log").stat().st_mode & 0o777 == 0o600
     finally:
         process.stop(grace_s=0)
@@ -161,7 +161,7 @@ def test_credentials_of_the_caller_do_not_reach_a_broker(tmp_path: Path, monkeyp
         record=tmp_path / "r.pid.json",
     )
     process.start()
-    assert wait_until(lambda: process.exit_status() is not None, deadline_s=10)
+    assert wait_until(lambda: process.exit_status() is not None, deadline_s=30)
     process.stop(grace_s=0)
     text = (tmp_path / "log").read_text()
     assert "PATH" in text

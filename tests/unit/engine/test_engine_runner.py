@@ -61,7 +61,7 @@ def run(command: SessionPulumiCommand, directory: Path, **variables: str) -> obj
 
 
 def ended(pid: int) -> bool:
-    return wait_until(lambda: pid not in session_members(pid), deadline_s=5)
+    return wait_until(lambda: pid not in session_members(pid), deadline_s=30)
 
 
 def test_the_commands_words_come_back(make: Make, tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_a_command_that_will_not_stop_is_killed_with_its_plugins(
     with pytest.raises(EphkError), command.within(1.5):
         run(command, tmp_path)
     session, plugin = map(int, (tmp_path / "pids").read_text().split())
-    assert wait_until(lambda: not session_members(session), deadline_s=5)
+    assert wait_until(lambda: not session_members(session), deadline_s=30)
     assert ended(plugin)
 
 
@@ -180,7 +180,7 @@ def test_a_command_that_outlived_its_caller_is_ended_from_the_record(make: Make,
     assert record.owner.pid == os.getpid()
     CliRecord(record.cli, ProcessRecord(record.owner.pid, record.owner.create_time - 3600, "ephk")).save(file)
     assert take_over(file)
-    stopped.join(10)
+    stopped.join(30)
     assert (tmp_path / "stopped").exists()
     assert not record.cli.alive()
     assert not take_over(file)
@@ -201,7 +201,7 @@ def test_a_command_that_somebody_waits_for_is_left_alone(make: Make, tmp_path: P
         assert record.cli.alive()
     finally:
         command.interrupt()
-        running.join(10)
+        running.join(30)
         other.kill()
         other.wait()
 

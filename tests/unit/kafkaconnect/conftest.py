@@ -175,7 +175,7 @@ class World:
         location = {"s3Location": {"bucketArn": "arn:aws:s3:::data", "fileKey": key or "plugin.zip"}}
         arn: str = self.call("CreateCustomPlugin", name=name, contentType="ZIP", location=location)["customPluginArn"]
         assert wait_until(
-            lambda: self.call("DescribeCustomPlugin", customPluginArn=arn)["customPluginState"] == state, deadline_s=5
+            lambda: self.call("DescribeCustomPlugin", customPluginArn=arn)["customPluginState"] == state, deadline_s=30
         ), self.call("DescribeCustomPlugin", customPluginArn=arn)
         return arn
 
@@ -204,11 +204,11 @@ class World:
 
     def wait(self, arn: str, state: str) -> None:
         seen = lambda: self.describe(arn)["connectorState"] == state  # noqa: E731
-        assert wait_until(seen, deadline_s=5), self.describe(arn)
+        assert wait_until(seen, deadline_s=30), self.describe(arn)
 
     def ended(self, operation: str) -> Any:
         ask = lambda: self.call("DescribeConnectorOperation", connectorOperationArn=operation)  # noqa: E731
-        assert wait_until(lambda: "endTime" in ask(), deadline_s=5)
+        assert wait_until(lambda: "endTime" in ask(), deadline_s=30)
         return ask()
 
 

@@ -41,7 +41,7 @@ def test_a_connector_runs_with_its_plugin_a_worker_each_and_a_secret_of_its_own(
 def test_deleting_a_connector_leaves_nothing_of_it(connect: Any) -> None:
     arn = connect.create(connect.plugin())
     connect.call("DeleteConnector", connectorArn=arn)
-    assert wait_until(lambda: not connect.call("ListConnectors")["connectors"], deadline_s=5)
+    assert wait_until(lambda: not connect.call("ListConnectors")["connectors"], deadline_s=30)
     assert connect.made[0].stopped
     assert not connect.moto.backend("ec2").enis
     assert not list(connect.moto.backend("secretsmanager").secrets.values())
@@ -157,14 +157,14 @@ def test_worker_logs_reach_their_stream(connect: Any) -> None:
     arn = connect.create(connect.plugin())
     stream = f"orders-{arn.rsplit('/', 1)[1]}-1"
     group = connect.moto.backend("logs").groups["/connect"]
-    assert wait_until(lambda: stream in group.streams, deadline_s=5)
+    assert wait_until(lambda: stream in group.streams, deadline_s=30)
     assert [event.message for event in group.streams[stream].events] == ["INFO joined"]
 
 
 def test_a_worker_that_died_is_started_again(connect: Any) -> None:
     arn = connect.create(connect.plugin())
     connect.made[0].lost.append(1)
-    assert wait_until(lambda: connect.made[0].restarted == [1], deadline_s=5)
+    assert wait_until(lambda: connect.made[0].restarted == [1], deadline_s=30)
     assert connect.describe(arn)["connectorState"] == "RUNNING"
 
 

@@ -96,7 +96,7 @@ def test_a_failure_from_before_a_restart_is_not_taken_for_a_new_one(
     connect.wait(arn, "FAILED")
     operation = connect.call("RestartConnector", connectorArn=arn)["connectorOperationArn"]
     assert wait_until(
-        lambda: ("POST", "/connectors/orders/restart?includeTasks=true") in workers.requests, deadline_s=5
+        lambda: ("POST", "/connectors/orders/restart?includeTasks=true") in workers.requests, deadline_s=30
     )
     assert connect.describe(arn)["connectorState"] == "RESTARTING"
     workers.status = running

@@ -52,7 +52,7 @@ class FakeBrokers:
 
     def _call(self, verb, *arguments):
         self.calls.append((verb, *arguments))
-        assert self.gate.wait(10)
+        assert self.gate.wait(30)
         if verb in self.failures:
             raise self.failures[verb]
 
@@ -231,7 +231,7 @@ class World:
         return self.call("DescribeClusterV2", ClusterArn=arn)["ClusterInfo"]["State"]
 
     def wait(self, arn, state="ACTIVE"):
-        assert wait_until(lambda: self.state(arn) == state, deadline_s=5), self.state(arn)
+        assert wait_until(lambda: self.state(arn) == state, deadline_s=30), self.state(arn)
 
     def wait_gone(self, arn):
         def gone():
@@ -241,7 +241,7 @@ class World:
                 return error.code == "NotFoundException"
             return False
 
-        assert wait_until(gone, deadline_s=5)
+        assert wait_until(gone, deadline_s=30)
 
     def active(self, name="orders", **changes):
         arn = self.call("CreateCluster", **self.request(name, **changes))["ClusterArn"]
@@ -261,7 +261,7 @@ class World:
             info = self.call("DescribeClusterOperation", ClusterOperationArn=arn)["ClusterOperationInfo"]
             return info if info["OperationState"].endswith(("COMPLETE", "FAILED")) else None
 
-        assert wait_until(done, deadline_s=5)
+        assert wait_until(done, deadline_s=30)
         return done()
 
     def secret(self, name="AmazonMSK_orders", value=None, kms_key_id="", policy=None):

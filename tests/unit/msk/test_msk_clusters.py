@@ -21,7 +21,7 @@ def test_create_is_asynchronous_and_describes_what_was_asked_for(world):
     assert world.refused("DeleteCluster", ClusterArn=arn).message == "You can't delete cluster in CREATING state."
     assert world.call("ListNodes", ClusterArn=arn)["NodeInfoList"] == []
 
-    assert wait_until(lambda: world.made, deadline_s=5)
+    assert wait_until(lambda: world.made, deadline_s=30)
     world.made[0].gate.set()
     world.wait(arn)
     info = world.describe(arn)
@@ -126,7 +126,7 @@ def test_lingering_interfaces_go_in_the_end(world):
     arn = world.active()
     world.scenario(eni_lingers_s=0.05)
     world.call("DeleteCluster", ClusterArn=arn)
-    assert wait_until(lambda: not world.interfaces(), deadline_s=5)
+    assert wait_until(lambda: not world.interfaces(), deadline_s=30)
 
 
 def test_broker_data_of_a_lease_lives_with_the_lease(world, tmp_path):
@@ -277,7 +277,7 @@ def test_what_other_rooms_ask(world):
 def test_closing_ends_brokers_that_still_start(world):
     world.hold = True
     world.call("CreateCluster", **world.request())
-    assert wait_until(lambda: world.made and ("start",) in world.made[0].calls, deadline_s=5)
+    assert wait_until(lambda: world.made and ("start",) in world.made[0].calls, deadline_s=30)
     assert world.made[0].directory.is_dir()
     world.backend.close()
     assert world.made[0].stopped
@@ -302,11 +302,11 @@ def test_versions(world):
 def test_the_scenario_sets_how_long_creation_takes(world):
     world.scenario(create_s=0.5, delete_s=0.3)
     arn = world.call("CreateCluster", **world.request())["ClusterArn"]
-    assert wait_until(lambda: world.made and ("start",) in world.made[0].calls, deadline_s=5)
+    assert wait_until(lambda: world.made and ("start",) in world.made[0].calls, deadline_s=30)
     assert world.state(arn) == "CREATING"
     world.wait(arn)
     world.call("DeleteCluster", ClusterArn=arn)
-    assert wait_until(lambda: world.made[0].stopped, deadline_s=5)
+    assert wait_until(lambda: world.made[0].stopped, deadline_s=30)
     assert world.state(arn) == "DELETING"
     world.wait_gone(arn)
 

@@ -67,4 +67,6 @@ def test_a_clusters_logs_arrive_one_stream_for_each_broker(world, group):
     assert world.describe(arn)["LoggingInfo"] == logging
     for broker in (1, 2, 3):
         wanted = f"broker {broker} started"
-        assert wait_until(lambda b=broker, w=wanted: any(w in m for m in _messages(group, f"Broker-{b}")), deadline_s=5)
+        assert wait_until(
+            lambda b=broker, w=wanted: any(w in m for m in _messages(group, f"Broker-{b}")), deadline_s=30
+        )

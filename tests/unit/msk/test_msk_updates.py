@@ -231,7 +231,7 @@ def test_healing_that_fails_says_why_and_is_tried_again(world, cluster, broker_f
     brokers = world.made[0]
     brokers.failures["restart_broker"] = broker_failure
     brokers.brokers[0].running = False
-    assert wait_until(lambda: "StateInfo" in world.describe(cluster), deadline_s=5)
+    assert wait_until(lambda: "StateInfo" in world.describe(cluster), deadline_s=30)
     assert world.state(cluster) == "HEALING"
     del brokers.failures["restart_broker"]
     world.wait(cluster, "ACTIVE")

@@ -101,7 +101,7 @@ def test_what_was_fetched_before_a_failure_is_kept(tmp_path: Path) -> None:
 
     def serve(wanted: Artifact) -> bytes:
         if wanted == TWO:
-            assert reached.wait(5)
+            assert reached.wait(30)
             raise requests.ConnectionError("no route")
         reached.set()
         return content(wanted)
