@@ -71,6 +71,7 @@ def delete_directly(
         why = _delete(work, item)
         if why:
             kept.append(Kept(item, why))
+            work.kept.add(item.kind)
         else:
             deleted.append(item)
     return Outcome(tuple(deleted), tuple(kept))

@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from orchestrator.aws import AwsSession
-from orchestrator.teardown.deleters.model import Deleter, RefusedError, Work, found_or_none, is_gone
+from orchestrator.teardown.deleters.model import Deleter, RefusedError, Work, found_or_none
 from orchestrator.teardown.found import Found
 
 _DELETABLE = ("RUNNING", "FAILED")
@@ -32,23 +30,10 @@ def _state(session: AwsSession, arn: str) -> str | None:
 
 def _delete_connector(work: Work, item: Found) -> None:
     """Wait for a state in which MSK Connect deletes, delete, and wait until it is gone."""
-    arn = item.identifier
-
-    def attempt() -> str | None:
-        """Look, and ask for the deletion when the state allows it: it may have changed again before the request."""
-        seen = _state(work.session, arn)
-        if seen not in _DELETABLE:
-            return seen
-        try:
-            work.client("kafkaconnect").delete_connector(connectorArn=arn)
-        except ClientError as error:
-            if not (is_gone(error) or "state" in str(error).lower()):
-                raise
-        return _state(work.session, arn)
-
-    seen = work.wait(attempt, lambda now: now is None or now == "DELETING")
-    if seen == "DELETING":
-        seen = work.wait(lambda: _state(work.session, arn), lambda now: now is None or now == "FAILED")
+    client, arn = work.client("kafkaconnect"), item.identifier
+    seen = work.delete_in(
+        _DELETABLE, lambda: _state(work.session, arn), lambda: client.delete_connector(connectorArn=arn)
+    )
     if seen is not None:
         raise RefusedError(
             f"is {seen}, and MSK Connect deletes a connector in {' or '.join(_DELETABLE)} alone; 'ephk reap' goes on"

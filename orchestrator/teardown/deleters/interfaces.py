@@ -14,6 +14,9 @@ from orchestrator.aws import AwsSession
 from orchestrator.teardown.deleters.model import Deleter, RefusedError, Work, found_or_none, short, tag_map
 from orchestrator.teardown.found import Found
 
+#: What services make interfaces for.
+_MAKERS = ("kafka:cluster", "kafkaconnect:connector", "ec2:vpc-endpoint", "ec2:natgateway")
+
 
 def _describe(session: AwsSession, item: Found) -> dict[str, Any] | None:
     interface = short(item.identifier)
@@ -32,7 +35,10 @@ def _of_a_service(seen: dict[str, Any] | None) -> bool:
 
 def _delete(work: Work, item: Found) -> None:
     seen = _describe(work.session, item)
+    stays = sorted(work.kept & set(_MAKERS))
     if _of_a_service(seen):
+        if stays:  # nothing tells whether the interface is of what stays; if it is, no patience is long enough
+            work.shorten()
         seen = work.wait(lambda: _describe(work.session, item), lambda now: now is None)
     if seen is None:
         return
@@ -41,6 +47,7 @@ def _delete(work: Work, item: Found) -> None:
             f"belongs to a service that has not let go of it within {work.patience_s:.0f} s: "
             f"'{seen.get('Description') or 'no description'}', requester {seen.get('RequesterId', 'unknown')}, "
             f"status {seen.get('Status', 'unknown')}"
+            + (f"; it may be of what stays: {', '.join(stays)}" if stays else "")
         )
     if not work.owns(item):
         raise RefusedError(f"does not carry the lease's tag ('{seen.get('Description') or 'no description'}')")
@@ -50,8 +57,4 @@ def _delete(work: Work, item: Found) -> None:
     work.retrying(lambda: work.client("ec2").delete_network_interface(NetworkInterfaceId=short(item.identifier)))
 
 
-DELETERS = (
-    Deleter(
-        "ec2:network-interface", _delete, _tags, ("kafka:cluster", "ec2:vpc-endpoint", "ec2:natgateway"), untagged=True
-    ),
-)
+DELETERS = (Deleter("ec2:network-interface", _delete, _tags, _MAKERS, untagged=True),)

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from orchestrator import tags
 from orchestrator.aws import AwsSession
-from orchestrator.teardown.deleters.model import Deleter, RefusedError, Work, found_or_none, is_gone
+from orchestrator.teardown.deleters.model import Deleter, RefusedError, Work, found_or_none
 from orchestrator.teardown.found import Found
 
 _DELETABLE = ("ACTIVE", "FAILED")
@@ -34,24 +34,14 @@ def _delete_cluster(work: Work, item: Found) -> None:
     """Wait for a state in which MSK deletes, delete, and wait until it is gone."""
     kafka, arn = work.client("kafka"), item.identifier
 
-    def attempt() -> dict[str, Any] | None:
-        """Look, and ask for the deletion when the state allows it: it may have changed again before the request."""
+    def state() -> str | None:
         seen = _cluster(work.session, arn)
-        if seen is not None and seen["State"] in _DELETABLE:
-            try:
-                kafka.delete_cluster(ClusterArn=arn)
-            except ClientError as error:
-                if not (is_gone(error) or "state" in str(error).lower()):
-                    raise
-            return _cluster(work.session, arn)
-        return seen
+        return None if seen is None else str(seen["State"])
 
-    seen = work.wait(attempt, lambda now: now is None or now["State"] == "DELETING")
-    if seen is not None and seen["State"] == "DELETING":
-        seen = work.wait(lambda: _cluster(work.session, arn), lambda now: now is None or now["State"] == "FAILED")
+    seen = work.delete_in(_DELETABLE, state, lambda: kafka.delete_cluster(ClusterArn=arn))
     if seen is not None:
         raise RefusedError(
-            f"is {seen['State']}, and MSK deletes a cluster in {' or '.join(_DELETABLE)} alone; its deletion stays "
+            f"is {seen}, and MSK deletes a cluster in {' or '.join(_DELETABLE)} alone; its deletion stays "
             "wanted, and 'ephk reap' goes on with it"
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -48,6 +48,8 @@ PASSING = frozenset(
         "RequestTimeout",
     }
 )
+#: The part of the patience that is left to what may be held by a resource that stays: time for what goes nevertheless.
+_WHEN_HELD = 0.05
 _GONE = frozenset({"NoSuchBucket", "NoSuchEntity", "NotFoundException", "ResourceNotFoundException", "NotFound"})
 
 
@@ -65,13 +67,16 @@ class Work:
             more than that.
         owns: tells whether a resource is the lease's (see `ownership`).
         cancelled: set when the process is told to stop: waiting ends at once.
+        kept: kinds of which something stays for good: what it holds stays with it.
     """
 
     session: AwsSession
     patience_s: float
     owns: Callable[[Found], bool] = lambda _item: False
     cancelled: threading.Event = field(default_factory=threading.Event)
+    kept: set[str] = field(default_factory=set)
     _begun: float = field(default_factory=time.monotonic)
+    _shortened: bool = False
 
     def client(self, service: str) -> Any:
         """Return the client of a service."""
@@ -80,6 +85,48 @@ class Work:
     def remaining_s(self) -> float:
         """Return how many seconds of waiting are left, at least 0."""
         return max(0.0, self.patience_s - (time.monotonic() - self._begun))
+
+    def shorten(self) -> None:
+        """Wait no longer than a twentieth of the patience from now on: what is waited for may never come."""
+        if not self._shortened:
+            self._shortened = True
+            passed_s = time.monotonic() - self._begun
+            self.patience_s = min(self.patience_s, passed_s + self.patience_s * _WHEN_HELD)
+
+    def delete_in(
+        self, states: Collection[str], look: Callable[[], str | None], delete: Callable[[], object]
+    ) -> str | None:
+        """Wait for a state in which a service deletes, delete, and wait until the resource is gone.
+
+        Args:
+            states: in which the service deletes.
+            look: returns the state, None once the resource is gone.
+            delete: asks for the deletion.
+
+        Returns:
+            The state in which the resource stays; None when it is gone.
+
+        Raises:
+            botocore.exceptions.ClientError: the deletion was refused, and not for the state.
+        """
+
+        def attempt() -> str | None:
+            seen = look()
+            if seen not in states:
+                return seen
+            try:
+                delete()
+            except ClientError as error:
+                now = look()
+                if now in states and not _for_the_state(error):
+                    raise
+                return now
+            return look()
+
+        seen = self.wait(attempt, lambda now: now in (None, "DELETING"))
+        if seen == "DELETING":
+            seen = self.wait(look, lambda now: now in (None, "FAILED"))
+        return seen
 
     def retrying(self, act: Callable[[], T]) -> T:
         """Do something that AWS refuses for a while; `AccessDenied` and whatever else does not pass is raised at once.
@@ -129,6 +176,11 @@ class Deleter:
 def error_code(error: BaseException) -> str:
     """Return AWS's error code, or an empty text for any other error."""
     return str(error.response.get("Error", {}).get("Code", "")) if isinstance(error, ClientError) else ""
+
+
+def _for_the_state(error: ClientError) -> bool:
+    """Tell whether a deletion was refused for the resource's state, which a description may not show yet."""
+    return error_code(error) == "BadRequestException" and "state" in str(error).lower()
 
 
 def is_gone(error: BaseException) -> bool:

@@ -14,7 +14,8 @@ MINE, OTHER = "bcdfghjk", "zzzzzzzz"
 
 
 def refusal(code: str) -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": "no"}}, "DeleteSubnet")
+    message = "no statement allows it" if code.startswith("AccessDenied") else "no"
+    return ClientError({"Error": {"Code": code, "Message": message}}, "DeleteSubnet")
 
 
 class FakeCloud:
@@ -23,6 +24,7 @@ class FakeCloud:
     def __init__(self, tagged: dict[str, str] | None = None, failures: list[str] | None = None) -> None:
         self.tagged, self.failures = tagged or {}, failures or []
         self.calls: list[str] = []
+        self.states = ["RUNNING"]
 
     def client(self, _service: str) -> "FakeCloud":
         return self
@@ -38,6 +40,18 @@ class FakeCloud:
 
     def delete_vpc(self, VpcId: str) -> None:
         self.calls.append(VpcId)
+
+    def describe_connector(self, connectorArn: str) -> dict[str, str]:
+        self.calls.append("describe")
+        return {"connectorState": self.states.pop(0) if len(self.states) > 1 else self.states[0]}
+
+    def delete_connector(self, connectorArn: str) -> None:
+        self.calls.append(connectorArn)
+        if self.failures:
+            raise refusal(self.failures.pop(0))
+
+    def describe_network_interfaces(self, NetworkInterfaceIds: list[str]) -> dict[str, Any]:
+        return {"NetworkInterfaces": [{"RequesterManaged": True, "Description": "of a worker"}]}
 
 
 def subnet(name: str = "subnet-1", lease: str | None = None) -> Found:
@@ -93,6 +107,41 @@ def test_a_denied_deletion_is_never_tried_again(code: str) -> None:
     outcome = delete(cloud, subnet(lease=MINE))
     assert len(cloud.calls) == 1
     assert code in outcome.kept[0].why
+
+
+CONNECTOR = Found("kafkaconnect:connector", "estate-connector", "test", tags=((tags.LEASE, MINE),), lease=MINE)
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "BadRequestException"])
+def test_a_deletion_that_is_refused_in_a_state_that_allows_it_is_not_waited_for(code: str) -> None:
+    cloud = FakeCloud(failures=[code] * 5)
+    assert code in delete(cloud, CONNECTOR, patience_s=600).kept[0].why
+    assert cloud.calls.count("estate-connector") == 1
+
+
+def test_a_state_that_changed_just_before_the_deletion_is_waited_for() -> None:
+    cloud = FakeCloud(failures=["BadRequestException"])
+    cloud.states = ["RUNNING", "UPDATING", "UPDATING", "RUNNING", "DELETING", "FAILED"]
+    assert "is FAILED" in delete(cloud, CONNECTOR, patience_s=600).kept[0].why
+    assert cloud.calls.count("estate-connector") == 2
+
+
+def test_interfaces_of_what_stays_are_not_waited_for_to_the_end() -> None:
+    interface = Found("ec2:network-interface", "eni-1", "test", lease=MINE)
+    outcome = delete(FakeCloud(failures=["AccessDeniedException"]), interface, CONNECTOR, patience_s=2)
+    why = {kept.item.kind: kept.why for kept in outcome.kept}
+    assert "AccessDeniedException" in why["kafkaconnect:connector"]
+    assert "it may be of what stays: kafkaconnect:connector" in why["ec2:network-interface"]
+    alone = delete(FakeCloud(), interface, patience_s=0)
+    assert "stays" not in alone.kept[0].why
+
+
+def test_a_patience_is_shortened_once() -> None:
+    work = Work(FakeCloud(), 1000.0)  # type: ignore[arg-type]
+    work.shorten()
+    first = work.patience_s
+    work.shorten()
+    assert 50 <= work.patience_s == first < 60
 
 
 def test_without_patience_everything_is_tried_once() -> None:
