@@ -12,6 +12,7 @@ from contracts.model import Layer
 from orchestrator.errors import UsageError
 
 _PLACEHOLDER = re.compile(r"<[^>]*>")
+_WILDCARD = re.compile(r"[*?\[]")
 
 
 class Selectable(Protocol):
@@ -58,6 +59,23 @@ class Selection:
     layers: tuple[Layer, ...] = ()
     risks: tuple[str, ...] = ()
 
+    def require_possible(self, catalogue: Iterable[Selectable]) -> None:
+        """Refuse what no environment can have, before there is one.
+
+        A family's members are known from the environment alone: here their ids need only begin as the pattern does.
+
+        Args:
+            catalogue: contracts and families.
+
+        Raises:
+            UsageError: a pattern can select nothing.
+        """
+        entries = list(catalogue)
+        for pattern in self.ids:
+            if not any(_may_match(entry.id, pattern) for entry in entries):
+                raise _no_contract(pattern)
+        Selection(risks=self.risks).choose(entries)
+
     def choose(self, among: Sequence[T], also: Iterable[Selectable] = ()) -> list[T]:
         """Return what is meant, in its order.
 
@@ -72,10 +90,7 @@ class Selection:
         there: list[Selectable] = [*among, *others]
         for pattern in self.ids:
             if not any(fnmatchcase(member.id, pattern) for member in there):
-                raise UsageError(
-                    f"no contract of this environment matches {pattern!r}",
-                    next_step="`ephk contracts` lists the ids; patterns such as 'acl.*' are understood.",
-                )
+                raise _no_contract(pattern)
         for words in self.risks:
             if not any(_says(member.risk, words) for member in there):
                 raise UsageError(
@@ -96,6 +111,22 @@ class Selection:
                 and (not self.risks or any(_says(member.risk, words) for words in self.risks))
             ):
                 yield member
+
+
+def _no_contract(pattern: str) -> UsageError:
+    return UsageError(
+        f"no contract of this environment matches {pattern!r}",
+        next_step="`ephk contracts` lists the ids; patterns such as 'acl.*' are understood.",
+    )
+
+
+def _may_match(identifier: str, pattern: str) -> bool:
+    """Tell whether a contract, or some member of a family, can match: a member's id begins as its family's does."""
+    family, *placeholders = _PLACEHOLDER.split(identifier)
+    if not placeholders:
+        return fnmatchcase(identifier, pattern)
+    begin = _WILDCARD.split(pattern)[0]
+    return begin.startswith(family) or family.startswith(begin)
 
 
 def _says(risk: str, words: str) -> bool:

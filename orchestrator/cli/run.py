@@ -11,11 +11,12 @@ from typing import Any
 
 import click
 
+from contracts.selection import Selection
 from orchestrator.cli.down import release
 from orchestrator.cli.output import example, json_option, print_json, progress, reports_errors, show_error
 from orchestrator.cli.scorecard import scorecard_of
 from orchestrator.cli.up import print_connection, spec_from, spec_options, up_request
-from orchestrator.cli.verify import deadline_option
+from orchestrator.cli.verify import deadline_option, selection_options
 from orchestrator.errors import EphkError, ExitCode
 from orchestrator.handover import handed_over_on_interrupt
 from orchestrator.identities import connections_of, write_connection_files
@@ -29,6 +30,7 @@ from orchestrator.reports.report import Report
 from orchestrator.reports.scorecard.console import table
 from orchestrator.reports.scorecard.sources import sourced
 from orchestrator.signals import killed_with, leave_if_interrupted
+from orchestrator.spec import EnvironmentSpec
 from orchestrator.teardown.receipt import Receipt, report_directory
 
 #: What the command gets to end by itself; a cancelled CI job has ten seconds in all.
@@ -47,6 +49,17 @@ class _RunCommand(click.Command):
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
         return [*super().collect_usage_pieces(ctx), "-- COMMAND..."]
+
+
+@dataclass(frozen=True)
+class _Use:
+    """What is to be done with the environment: verified how far, and by what command used."""
+
+    command: list[str]
+    selection: Selection
+    directory: Path | None
+    deadline_s: float
+    quiet: bool
 
 
 @dataclass
@@ -77,9 +90,13 @@ class _Outcome:
 @click.command(
     "run",
     cls=_RunCommand,
-    epilog=example("ephk run examples/orders.yaml -- python examples/orders_smoke.py"),
+    epilog=example(
+        "ephk run examples/orders.yaml -- python examples/orders_smoke.py",
+        "ephk run examples/orders.yaml --contract 'listener.*' --contract 'acl.*' -- make integration-tests",
+    ),
 )
 @spec_options
+@selection_options
 @click.option(
     "--report", "directory", type=click.Path(path_type=Path), help="Directory for report.json and receipt.json."
 )
@@ -94,6 +111,9 @@ def run_command(
     ttl: str | None,
     target: str,
     provider: str | None,
+    ids: tuple[str, ...],
+    layers: tuple[Any, ...],
+    risks: tuple[str, ...],
     directory: Path | None,
     deadline_s: float,
     as_json: bool,
@@ -101,15 +121,19 @@ def run_command(
     """Bring up an environment, verify it, run COMMAND with it, and always take it down.
 
     COMMAND gets connection files in $EPHK_CONNECTION_DIR and the first principal's settings in KAFKA_* variables.
-    It runs only when every contract holds. The exit code is COMMAND's, unless something else went wrong first. When
-    it is interrupted it ends within seconds, and the reaper takes the environment down.
+    It runs only when every contract that was asked for holds; what was not asked for stays an empty cell of the
+    scorecard. The exit code is COMMAND's, unless something else went wrong first. When it is interrupted it ends within
+    seconds, and the reaper takes the environment down.
     """
     command: list[str] = ctx.meta.get("command", [])
     if not command:
         raise click.UsageError("give the command to run after '--'")
     request = up_request(spec_from(spec, name, ttl), target, provider)
+    selection = Selection(ids, layers, risks)
+    if ids or risks:
+        _require_possible(selection, request.spec)
     lifecycle = Lifecycle(Ledgers(), progress())
-    outcome = _run(lifecycle, request, command, directory, deadline_s=deadline_s, quiet=as_json)
+    outcome = _run(lifecycle, request, _Use(command, selection, directory, deadline_s, quiet=as_json))
     if as_json:
         print_json(_document(outcome))
     if outcome.interrupted:
@@ -117,23 +141,23 @@ def run_command(
     sys.exit(outcome.exit_code())
 
 
-def _run(
-    lifecycle: Lifecycle,
-    request: UpRequest,
-    command: list[str],
-    directory: Path | None,
-    *,
-    deadline_s: float,
-    quiet: bool,
-) -> _Outcome:
+def _require_possible(selection: Selection, spec: EnvironmentSpec) -> None:
+    """Refuse a pattern that no contract can match before anything is made; raises UsageError."""
+    from contracts.catalogue import load
+    from contracts.custom import with_custom
+
+    selection.require_possible(with_custom(load(), spec.contracts).entries())
+
+
+def _run(lifecycle: Lifecycle, request: UpRequest, use: _Use) -> _Outcome:
     outcome = _Outcome()
-    out = console(sys.stderr if quiet else sys.stdout)
+    out = console(sys.stderr if use.quiet else sys.stdout)
     try:
         with interruptible():
             lease = lifecycle.up(request)
             with handed_over_on_interrupt(lifecycle.ledger, lease, lifecycle.progress):
                 outcome.lease = lease
-                _use(lifecycle, outcome, lease, command, directory, deadline_s=deadline_s, quiet=quiet)
+                _verify_and_use(lifecycle, outcome, lease, use)
     except EphkError as error:
         outcome.error = error
         show_error(error)
@@ -141,7 +165,7 @@ def _run(
         outcome.interrupted = True
     finally:
         if outcome.lease is not None and not outcome.interrupted:
-            outcome.receipt = release(lifecycle, outcome.lease, directory)
+            outcome.receipt = release(lifecycle, outcome.lease, use.directory)
             for line in receipt_lines(outcome.receipt):
                 out.print(line)
     if outcome.report is not None:
@@ -149,33 +173,25 @@ def _run(
     return outcome
 
 
-def _use(
-    lifecycle: Lifecycle,
-    outcome: _Outcome,
-    lease: Lease,
-    command: list[str],
-    directory: Path | None,
-    *,
-    deadline_s: float,
-    quiet: bool,
-) -> None:
+def _verify_and_use(lifecycle: Lifecycle, outcome: _Outcome, lease: Lease, use: _Use) -> None:
     """Verify a ready environment and run the command with it, when every contract holds."""
-    out = console(sys.stderr if quiet else sys.stdout)
-    if not quiet:
+    out = console(sys.stderr if use.quiet else sys.stdout)
+    if not use.quiet:
         print_connection(lease)
     with lifecycle.progress.step("contracts") as step:
         outcome.report = lifecycle.verify(
             lease,
-            directory=directory or report_directory(lease),
+            select=use.selection,
+            directory=use.directory or report_directory(lease),
             on_result=lambda result: step.waiting(f"{result.status} {result.id}"),
-            deadline_s=deadline_s,
+            deadline_s=use.deadline_s,
         )
     out.print(results_table(outcome.report.results, width=out.width))
     out.print(report_summary(outcome.report))
     for line in inapplicable_lines(outcome.report):
         out.print(line)
     if outcome.report.passed:
-        outcome.command_status = _command(lease, command, quiet=quiet)
+        outcome.command_status = _command(lease, use.command, quiet=use.quiet)
     else:
         lifecycle.progress.note("COMMAND was not run: the environment does not keep its contracts")
 

@@ -20,6 +20,8 @@ network: {zones: 1}
 brokers: {count: 1}
 topics: [{name: events}]
 """
+#: For tests of what comes after the verification.
+ONE_CONTRACT = ("--contract", "auth.scram.accepts")
 
 
 def processes_of(world: World) -> list[str]:
@@ -73,8 +75,9 @@ def test_a_failing_command_gives_its_exit_code_and_the_environment_goes_also_wit
     corrupt = (
         f'test -n "$KAFKA_BOOTSTRAP_SERVERS" && for state in {states}; do echo "{{" > $state; done; sleep 600 & exit 7'
     )
-    done = world.ephk("run", small_spec(world), "--", "sh", "-c", corrupt)
+    done = world.ephk("run", small_spec(world), *ONE_CONTRACT, "--", "sh", "-c", corrupt)
     assert done.status == 7, done.err
+    assert "1 verified, 0 failed, 0 error, 0 not covered" in done.out
     said = " ".join(done.out.split())  # the console wraps lines
     assert "cannot be read" in said
     assert "by direct" in said
@@ -83,7 +86,7 @@ def test_a_failing_command_gives_its_exit_code_and_the_environment_goes_also_wit
 
 def test_a_signal_hands_the_environment_over(world: World) -> None:
     marker = world.home / "started"
-    process = world.popen("run", small_spec(world), "--", "sh", "-c", f"touch {marker}; sleep 600")
+    process = world.popen("run", small_spec(world), *ONE_CONTRACT, "--", "sh", "-c", f"touch {marker}; sleep 600")
     assert wait_until(marker.exists, deadline_s=120)
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=60)

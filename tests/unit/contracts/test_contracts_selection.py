@@ -61,6 +61,23 @@ def test_what_selects_nothing_is_a_mistake(selection: Selection, says: str) -> N
         selection.choose([TLS, ACL, KILL])
 
 
+@pytest.mark.parametrize(
+    "pattern", ["*", "listener.*", "acl.orders.deny.group", "acl.*.group", "ac*", "brokers.replac?"]
+)
+def test_what_some_environment_may_have_is_possible(pattern: str) -> None:
+    family = Thing("acl.<principal>.deny.group", "Data leaks", ("local",))
+    Selection(ids=(pattern,)).require_possible([TLS, family, KILL])
+
+
+@pytest.mark.parametrize(
+    "selection", [Selection(ids=("*", "acls.*")), Selection(ids=("listener.tls",)), Selection(risks=("nothing*",))]
+)
+def test_what_no_environment_can_have_is_refused_before_there_is_one(selection: Selection) -> None:
+    family = Thing("acl.<principal>.deny.group", "Data leaks", ("local",))
+    with pytest.raises(UsageError, match="matches"):
+        selection.require_possible([TLS, family, KILL])
+
+
 def test_a_familys_id_becomes_a_pattern_and_the_rest_stays_literal() -> None:
     assert as_pattern("acl.<principal>.allow.<topic>") == "acl.*.allow.*"
     assert fnmatchcase("a[1].x", as_pattern("a[1].<b>"))

@@ -88,6 +88,8 @@ def test_list_of_nothing(runner: CliRunner) -> None:
         (["down", "absent"], 1, "no lease called 'absent'"),
         (["down", "a", "--all"], 2, "not both"),
         (["run"], 2, "after '--'"),
+        (["run", "--contract", "auht.*", "--", "true"], 2, "no contract of this environment matches 'auht.*'"),
+        (["run", "--risk", "nothing at all", "--", "true"], 2, "no contract's risk matches 'nothing at all'"),
         (["up", "absent.yaml"], 2, "cannot read the spec absent.yaml"),
         (["up", "--ttl", "0"], 2, "--ttl: must be"),
         (["up", "--name", "No_Good"], 2, "--name: must be"),
