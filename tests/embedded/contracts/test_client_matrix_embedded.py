@@ -18,7 +18,8 @@ from orchestrator.environment import Environment
 from orchestrator.java_client_versions import VERSIONS, JavaClient
 from orchestrator.progress import ConsoleProgress
 from orchestrator.target import java_clients
-from tests.embedded.contracts.harness import Harness, tag_list
+from tests.embedded.contracts.harness import Harness
+from tests.embedded.contracts.harness_resources import tag_list
 
 #: A client of 2017, which speaks protocol versions that Kafka 4 has dropped.
 OLD = "0.10.2.2"

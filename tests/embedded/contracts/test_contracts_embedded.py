@@ -29,7 +29,8 @@ from contracts.runner import run
 from contracts.wire import requests
 from orchestrator.environment import Environment, Grant
 from orchestrator.processes import wait_until
-from tests.embedded.contracts.harness import Harness, scram_principal
+from tests.embedded.contracts.harness import Harness
+from tests.embedded.contracts.harness_resources import scram_principal
 from tests.embedded.contracts.listening import serving
 
 #: What only the gateway enforces; moto lets a stranger list a bucket and knows no `aws:SecureTransport`.
@@ -38,7 +39,7 @@ NEEDS_THE_GATEWAY = {
 }  # fmt: skip
 #: Topics that brokers make for themselves.
 INTERNAL = {"__consumer_offsets", "__transaction_state"}
-#: Concerns that are enforcement throughout (tests/embedded/test_iam_boundaries.py).
+#: Concerns that are enforcement throughout (tests/embedded/orders/test_iam_boundaries.py).
 ENFORCEMENT = ("iam.", "auth.iam.")
 
 

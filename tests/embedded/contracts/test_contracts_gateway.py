@@ -15,7 +15,7 @@ from orchestrator.aws import AwsSession, Credentials
 from orchestrator.environment import Bucket, CloudEndpoint, Environment
 from stacks.bucket import only_under
 from tests.embedded.conftest import end_world, new_world
-from tests.embedded.contracts.harness import make_bucket
+from tests.embedded.contracts.harness_resources import make_bucket
 from tests.unit.contracts.builders import environment
 
 

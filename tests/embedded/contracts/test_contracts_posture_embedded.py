@@ -33,7 +33,8 @@ from contracts.runner import run
 from contracts.wire.quotas import alter_quota, describe_quotas
 from orchestrator.environment import Environment
 from orchestrator.processes import wait_until
-from tests.embedded.contracts.harness import NOW, Harness
+from tests.embedded.contracts.harness import Harness
+from tests.embedded.contracts.harness_resources import NOW
 from tests.embedded.contracts.listening import serving
 
 

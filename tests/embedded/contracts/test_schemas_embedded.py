@@ -30,7 +30,8 @@ from orchestrator.processes import ProcessRecord
 from orchestrator.progress import SilentProgress
 from orchestrator.spec_registry import SchemaRegistrySpec
 from orchestrator.target import EmbeddedTarget
-from tests.embedded.contracts.harness import Harness, tag_list
+from tests.embedded.contracts.harness import Harness
+from tests.embedded.contracts.harness_resources import tag_list
 
 USER = ("registry", "a-password-of-the-test")
 
