@@ -45,7 +45,14 @@ class Scene:
 
     def close(self) -> None:
         """Let go of connections."""
+        self._end_admin()
         self._access.close()
+
+    def _end_admin(self) -> None:
+        admin, self._admin = self._admin, None
+        if admin is not None:
+            with admin:  # ends it, before its brokers do
+                pass
 
     # -- what is changed ---------------------------------------------------------------------------
 
@@ -124,6 +131,9 @@ class Scene:
         ]
         if not chosen:
             return []
+        # Contracts may restart brokers, after which an idle Admin client was seen not to connect to one of them within
+        # twenty seconds.
+        self._end_admin()
         with Access(self.environment, self.session) as access:
             return run(self.environment, access, select=[literal(name) for name in chosen])
 
