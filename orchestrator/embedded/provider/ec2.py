@@ -163,8 +163,14 @@ def _update_tags_only(call: Call, resource_id: str, olds: Values, news: Values, 
 
 
 def _delete_route_table(call: Call, table_id: str, state: Values) -> None:
+    """Take it from its subnets, then delete it: an engine that was killed may not know of an association."""
+    ec2 = call.client("ec2")
     with ignoring("InvalidRouteTableID.NotFound"):
-        call.retrying(["DependencyViolation"], lambda: call.client("ec2").delete_route_table(RouteTableId=table_id))
+        for table in ec2.describe_route_tables(RouteTableIds=[table_id])["RouteTables"]:
+            for association in table.get("Associations", ()):
+                if not association.get("Main"):
+                    _delete_association(call, association["RouteTableAssociationId"], {})
+        call.retrying(["DependencyViolation"], lambda: ec2.delete_route_table(RouteTableId=table_id))
 
 
 def _create_association(call: Call, news: Values) -> str:

@@ -225,13 +225,13 @@ def test_an_environment_outlives_the_machine_that_made_it(account: Account) -> N
     refused = other.ephk("bootstrap", "--provider", "embedded", "--destroy", "--yes")
     assert (refused.status, "has 1 leases: loop" in refused.err) == (1, True)
     scenario = account.cloud / "scenario.yaml"
-    scenario.write_text("rules: [{service: ec2, operation: DeleteSubnet, pretend: true, times: 1}]")
+    scenario.write_text("rules: [{service: logs, operation: DeleteLogGroup, pretend: true, times: 1}]")
     receipt = other.must(*state, "down", "loop", "--json").json()
     scenario.unlink()
     assert any(item["by"] == "pulumi" for item in receipt["deleted"])
     # What Pulumi believed to be deleted is named, and gone nevertheless: the inventory does not believe it.
-    (subnet,) = [item["name"] for item in receipt["deleted"] if item["kind"] == "ec2:subnet"]
-    assert f"Pulumi reported {subnet} as deleted, and it was still there" in receipt["notes"]
+    (group,) = [item["name"] for item in receipt["deleted"] if item["kind"] == "logs:log-group"]
+    assert f"Pulumi reported {group} as deleted, and it was still there" in receipt["notes"]
     assert (receipt["clean"], receipt["left"]) == (True, [])
     assert other.must(*state, "list", "--json").json()["leases"] == []
     assert not other.state.exists()

@@ -100,6 +100,15 @@ def test_an_s3_rule_names_the_endpoints_prefix_list(clients: Clients) -> None:
     assert endpoint.seen()["prefixListId"].startswith("pl-")
 
 
+def test_a_route_table_goes_with_an_association_that_nobody_knows_of(clients: Clients) -> None:
+    vpc = a_vpc(clients)
+    subnet = make(clients, "aws:ec2/subnet:Subnet", vpcId=vpc, cidrBlock="10.0.0.0/20").id
+    table = make(clients, "aws:ec2/routeTable:RouteTable", vpcId=vpc)
+    clients.get("ec2").associate_route_table(RouteTableId=table.id, SubnetId=subnet)
+    table.delete()
+    assert table.read() is None
+
+
 def test_an_interface_endpoint_has_subnets_groups_and_a_private_name(clients: Clients) -> None:
     vpc = a_vpc(clients)
     zone = "us-east-1a"
