@@ -98,21 +98,14 @@ def trusts_everybody(subject: Subject) -> Iterator[None]:
         iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(before))
 
 
-@contextlib.contextmanager
-def open_bucket(subject: Subject) -> Iterator[None]:
+def open_bucket(subject: Subject) -> AbstractContextManager[None]:
     """Name the operator's session in the bucket policy, which no boundary limits (IAM User Guide)."""
-    s3, bucket = subject.session.client("s3"), subject.environment.bucket
+    bucket = subject.environment.bucket
     assert bucket is not None
-    before = json.loads(s3.get_bucket_policy(Bucket=bucket.name)["Policy"])
     session = subject.arn("operator").replace(":iam:", ":sts:").replace(":role/", ":assumed-role/") + "/ephk-verify"
     arn = f"arn:aws:s3:::{bucket.name}"
     hole = {"Effect": "Allow", "Action": "s3:*", "Principal": {"AWS": session}, "Resource": [arn, f"{arn}/*"]}
-    policy = {**before, "Statement": [*before["Statement"], hole]}
-    s3.put_bucket_policy(Bucket=bucket.name, Policy=json.dumps(policy))
-    try:
-        yield
-    finally:
-        s3.put_bucket_policy(Bucket=bucket.name, Policy=json.dumps(before))
+    return bucket_policy(subject, lambda statements: [*statements, hole])
 
 
 @contextlib.contextmanager
